@@ -1,0 +1,75 @@
+#pragma once
+// The client sessions of this node: what the control plane lists and kicks, and what the session metrics
+// count. Thread-safe; sessions live on their shards and are reached through their kick function.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "millrace/v1/node.pb.h"
+
+namespace millrace::rpc {
+
+// One session's row. The counters may be raised from the session's shard without a lock.
+class SessionRecord {
+ public:
+  explicit SessionRecord(v1::Session session) : session_(std::move(session)) {}
+  const std::string& id() const { return session_.id(); }
+
+  std::atomic<uint64_t> bytes_in{0};
+  std::atomic<uint64_t> bytes_out{0};
+  std::atomic<uint64_t> frames_dropped{0};
+  std::atomic<const char*> state{"active"};  // a literal: "waiting", "active", "lagging"
+
+ private:
+  friend class SessionRegistry;
+  v1::Session session_;
+  bool reported_ = false;
+};
+
+class SessionRegistry {
+ public:
+  // Called with the kick's reason on any thread; posts to the session's shard.
+  using Kick = std::function<void(const std::string& reason)>;
+
+  // `id_prefix`: "<kind>-<incarnation in hex>".
+  SessionRegistry(std::string node, std::string id_prefix);
+
+  // Adds a row; fills in id, node and start time of `session`.
+  std::shared_ptr<SessionRecord> Open(v1::Session session, Kick kick);
+  // Changes stream, role or user of a session that is already open (RTMP learns them late).
+  void Describe(SessionRecord& record, std::string_view stream, v1::Role role, std::string_view user);
+  void Close(const SessionRecord& record);
+
+  bool KickSession(const std::string& id, const std::string& reason);
+  // Every session of the stream; returns how many.
+  size_t KickStream(const std::string& stream, const std::string& reason);
+  size_t KickAll(const std::string& reason);
+
+  // What changed since the last call (all rows with `complete`), for the report to the control plane.
+  v1::SessionUpdate TakeUpdate(bool complete);
+  size_t size() const;
+
+ private:
+  struct Entry {
+    std::shared_ptr<SessionRecord> record;
+    Kick kick;
+    uint64_t reported_activity = 0;
+  };
+  v1::Session Snapshot(const SessionRecord& record) const;
+
+  const std::string node_;
+  const std::string id_prefix_;
+  mutable std::mutex mutex_;
+  uint64_t next_number_ = 1;
+  std::unordered_map<std::string, Entry> entries_;
+  std::vector<std::string> closed_;
+};
+
+}  // namespace millrace::rpc

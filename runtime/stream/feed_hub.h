@@ -1,0 +1,35 @@
+#pragma once
+// The playing half of a gateway: one bus subscription a stream however many viewers, one mux a lane, and on each
+// shard one list of ready units that its viewers walk.
+
+#include <memory>
+
+#include <boost/asio/io_context.hpp>
+
+#include "runtime/bus/client.h"
+#include "runtime/loop/shards.h"
+#include "runtime/metrics/registry.h"
+#include "runtime/stream/viewer.h"
+
+namespace millrace::stream {
+
+class FeedHub {
+ public:
+  // `bus` belongs to shards.home(). All three outlive the hub.
+  FeedHub(bus::Client& bus, loop::Shards& shards, metrics::Registry& metrics);
+  ~FeedHub();  // after the shards have stopped
+  FeedHub(const FeedHub&) = delete;
+  FeedHub& operator=(const FeedHub&) = delete;
+
+  // Starts a viewer on shard `shard`, whose io_context must be the caller's. `socket` is connected and stays
+  // the session's; `observer` outlives the viewer. Waits `wait_timeout` for the stream.
+  std::unique_ptr<Viewer> View(size_t shard, boost::asio::ip::tcp::socket& socket, ViewerOptions options,
+                               std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer);
+
+ private:
+  friend class ShardFeed;
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::stream

@@ -1,0 +1,62 @@
+#pragma once
+// The publishing half of a gateway: waits for tracks, repairs timestamps once, stamps GOP and segment numbers,
+// batches within the flush policy and publishes. Called on the session's shard; talks to the bus on the home shard.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+
+#include "media/base/payload.h"
+#include "media/frame/track.h"
+#include "millrace/v1/config.pb.h"
+#include "runtime/bus/client.h"
+#include "runtime/loop/shards.h"
+#include "runtime/metrics/registry.h"
+
+namespace millrace::stream {
+
+// One access unit as a protocol read it.
+struct InputFrame {
+  uint8_t track = 0;
+  uint16_t flags = 0;   // random access, leading, non-reference, corrupt (media::FrameFlag)
+  int64_t dts_ns = 0;   // the client's own clock, already unwrapped
+  int64_t pts_ns = 0;
+  media::Payload payload;
+};
+
+class IngestObserver {
+ public:
+  virtual ~IngestObserver() = default;
+  // The router granted the stream: tell the encoder that it may go on.
+  virtual void OnAccepted() = 0;
+  // Final: refused, replaced, kicked. `reason` is for metrics and protocol status, `text` for people.
+  virtual void OnClosed(v1::RefusalReason reason, const std::string& text) = 0;
+};
+
+struct IngestOptions {
+  std::string stream;
+  std::string session;
+  std::string protocol;  // metric label
+  v1::AppSettings settings;
+  // Media may be pushed before OnAccepted; it is held, at most this much.
+  size_t max_held_bytes = 16u << 20;
+};
+
+class Ingest {
+ public:
+  // `shard` is the caller's io_context. Observers are called there.
+  static std::unique_ptr<Ingest> Start(bus::Client& bus, loop::Shards& shards,
+                                       boost::asio::io_context& shard, metrics::Registry& metrics,
+                                       IngestOptions options, IngestObserver& observer);
+  virtual ~Ingest() = default;  // without Close: a lost publisher
+
+  // A track's first or changed configuration, in order with Push. Unchanged ones are ignored.
+  virtual void SetTrack(media::Track track) = 0;
+  virtual void Push(InputFrame frame) = 0;
+  // `lost`: the connection broke. Frames that were pushed are still sent.
+  virtual void Close(bool lost) = 0;
+};
+
+}  // namespace millrace::stream
