@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "millrace/v1/node.pb.h"
+#include "runtime/metrics/registry.h"
 
 namespace millrace::rpc {
 
@@ -39,13 +40,16 @@ class SessionRegistry {
   using Kick = std::function<void(const std::string& reason)>;
 
   // `id_prefix`: "<kind>-<incarnation in hex>".
-  SessionRegistry(std::string node, std::string id_prefix);
+  // Keeps millrace_sessions{protocol,role}, millrace_sessions_total{protocol,role} and
+  // millrace_session_ends_total{protocol,role,reason} in `metrics`.
+  SessionRegistry(std::string node, std::string id_prefix, metrics::Registry& metrics);
 
   // Adds a row; fills in id, node and start time of `session`.
   std::shared_ptr<SessionRecord> Open(v1::Session session, Kick kick);
   // Changes stream, role or user of a session that is already open (RTMP learns them late).
   void Describe(SessionRecord& record, std::string_view stream, v1::Role role, std::string_view user);
-  void Close(const SessionRecord& record);
+  // `reason` is a literal from a bounded set ("client_closed", "kicked", "slow" …). Closing twice does nothing.
+  void Close(const SessionRecord& record, const char* reason);
 
   bool KickSession(const std::string& id, const std::string& reason);
   // Every session of the stream; returns how many.
@@ -66,6 +70,7 @@ class SessionRegistry {
 
   const std::string node_;
   const std::string id_prefix_;
+  metrics::Registry& metrics_;
   mutable std::mutex mutex_;
   uint64_t next_number_ = 1;
   std::unordered_map<std::string, Entry> entries_;
