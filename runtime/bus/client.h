@@ -1,10 +1,11 @@
 #pragma once
-// What a gateway sees of the media bus: publications and subscriptions by stream name. Which router owns a
-// name, reconnections, re-attachment, replay, credit and duplicates are settled behind this.
+// What a gateway sees of the media bus: publications and subscriptions by stream name. Which router
+// owns a name, reconnections, re-attachment, replay, credit and duplicates are settled behind this.
 //
-// Everything here belongs to one thread, the bus's home loop: calls are made there and observers are called
-// there, never from within a call into the same object. An observer must outlive the object it was given to;
-// destroying a Publication that was not unpublished counts as a lost publisher.
+// Everything here belongs to one thread, the bus's home loop: calls are made there and observers
+// are called there, never from within a call into the same object. An observer must outlive the
+// object it was given to; destroying a Publication that was not unpublished counts as a lost
+// publisher.
 
 #include <cstdint>
 #include <memory>
@@ -62,10 +63,12 @@ class Publication {
   virtual ~Publication() = default;
   // In order with Send. `tracks.version` must rise.
   virtual void SetTracks(const media::TrackSet& tracks) = 0;
-  // One batch. Sequence numbers continue without a gap from 1; only the first frame may be a random-access
-  // point of the leading track. Payloads are copied into the batch, the frames may go.
+  // One batch. Sequence numbers continue without a gap from 1; only the first frame may be a
+  // random-access point of the leading track. Payloads are copied into the batch, the frames may
+  // go.
   virtual void Send(std::span<const media::Frame> frames) = 0;
-  // `lost`: the publisher's connection broke, viewers wait for its return. Otherwise it said goodbye.
+  // `lost`: the publisher's connection broke, viewers wait for its return. Otherwise it said
+  // goodbye.
   virtual void Unpublish(bool lost) = 0;
 };
 
@@ -88,8 +91,8 @@ class SubscriptionObserver {
   virtual ~SubscriptionObserver() = default;
   // Nobody publishes the stream (yet): said at most once until tracks arrive.
   virtual void OnWaiting() {}
-  // In order with OnFrames. The same epoch with a higher version is a change of format; a new epoch is a new
-  // publisher that continues the timeline.
+  // In order with OnFrames. The same epoch with a higher version is a change of format; a new epoch
+  // is a new publisher that continues the timeline.
   virtual void OnTracks(uint64_t epoch, const media::TrackSet& tracks) = 0;
   // One batch as it was sent; `random_access`: its first frame is where a viewer may start.
   virtual void OnFrames(uint64_t epoch, bool random_access, std::vector<media::Frame> frames) = 0;
