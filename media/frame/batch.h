@@ -13,13 +13,14 @@
 
 #include "absl/status/statusor.h"
 #include "media/frame/frame.h"
+#include "media/frame/track.h"
 
 namespace millrace::media {
 
 inline constexpr uint32_t kBatchMagic = 0x3142524d;  // "MRB1" in memory
 inline constexpr size_t kBatchHeaderSize = 64;
 inline constexpr size_t kFrameHeaderSize = 64;
-inline constexpr size_t kMaxBatchBytes = 64u << 20;
+inline constexpr size_t kMaxBatchBytes = 64u << 20;  // of the whole message
 inline constexpr size_t kMaxBatchFrames = 4096;
 
 enum BatchFlag : uint32_t {
@@ -44,13 +45,21 @@ struct BatchHeader {
 size_t EncodedBatchSize(std::span<const Frame> frames);
 
 // Writes header, frame headers and payloads into `out`, which must have EncodedBatchSize() bytes.
-// frame_count, first_sequence, flags, gop and dts_end_ns are taken from `frames`, which must not be empty and
-// must have consecutive sequence numbers.
+// frame_count, first_sequence, kBatchDiscontinuity, gop and dts_end_ns are taken from `frames`, which must not
+// be empty and must have consecutive sequence numbers. kBatchRandomAccess is taken from `header.flags`: every
+// audio frame is a random-access point, and only the caller knows which track leads (StartsAtRandomAccess).
 void EncodeBatch(const BatchHeader& header, std::span<const Frame> frames, std::span<uint8_t> out);
 
-// The header alone, with counts checked against the size of `message`; what the router reads.
+// True where a reader may start at `first`, the first frame of a batch: a random-access point of the leading
+// track, which is the first video track, else the first audio track, else any.
+bool StartsAtRandomAccess(const TrackSet& tracks, const Frame& first);
+
+// The header alone, with all counts and lengths checked against the size of `message`; what the router reads.
 // InvalidArgument names what is wrong.
 absl::StatusOr<BatchHeader> DecodeBatchHeader(Bytes message);
+
+// One frame of a batch whose header was decoded, without its payload; `index` is below frame_count.
+Frame DecodeFrameHeader(Bytes message, size_t index);
 
 // All frames; payloads are slices of `message` and share its owner. Nothing is copied.
 absl::StatusOr<std::vector<Frame>> DecodeBatch(const Payload& message);
