@@ -1,13 +1,13 @@
 #pragma once
-// N single-threaded io_contexts. A session lives and dies on one of them; nothing on a shard needs a lock.
+// N single-threaded io_contexts. A session lives and dies on one of them; nothing on a shard needs
+// a lock.
 
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <memory>
 #include <thread>
 #include <vector>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/io_context.hpp>
 
 namespace millrace::loop {
 
@@ -24,7 +24,8 @@ class Shards {
   // Round robin, for new connections.
   size_t NextIndex() { return next_++ % contexts_.size(); }
 
-  // Runs every shard but the first on a thread of its own, and the first on the caller's, until Stop().
+  // Runs every shard but the first on a thread of its own, and the first on the caller's, until
+  // Stop(). When it returns no shard runs any more.
   void Run();
   void Stop();  // from any thread
 
