@@ -1,0 +1,120 @@
+// Plays synthetic streams and accounts for every frame, steered by lines on standard input:
+//   stream-check [flags] URL[*COUNT]...
+//   in:  snapshot | stop | stall I | resume I | close I
+//   out: {"event": "playing"|"key"|"status"|"response"|"closed", "viewer": i, …},
+//        {"event": "snapshot"|"end", "viewers": […]}
+
+#include <algorithm>
+#include <charconv>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "tests/support/live/loop.h"
+#include "tests/support/live/viewer.h"
+
+ABSL_FLAG(std::string, bind, "", "local address to connect from");
+ABSL_FLAG(int, receive_buffer, 0, "SO_RCVBUF of each viewer, 0: the system's");
+ABSL_FLAG(bool, latency, false, "collect latencies of video frames");
+
+namespace millrace::live {
+namespace {
+
+void Print(const nlohmann::json& line) { std::cout << line.dump() << std::endl; }
+
+nlohmann::json Percentiles(std::vector<int32_t> values) {
+  if (values.empty()) return nullptr;
+  std::sort(values.begin(), values.end());
+  const auto at = [&](size_t percent) { return values[(values.size() - 1) * percent / 100]; };
+  return {
+      {"p50_us", at(50)}, {"p99_us", at(99)}, {"max_us", values.back()}, {"count", values.size()}};
+}
+
+class Program {
+ public:
+  explicit Program(const std::vector<std::string>& targets) {
+    for (const std::string& target : targets) AddTarget(target);
+  }
+
+  int Run() {
+    if (!error_.empty() || viewers_.empty()) {
+      std::cerr << "stream-check: " << (error_.empty() ? "no URL" : error_) << "\n";
+      return 2;
+    }
+    open_ = viewers_.size();
+    const CommandInput input(loop_, [this](const std::string& line) { Obey(line); });
+    for (const auto& viewer : viewers_) viewer->Start();
+    if (open_ > 0) loop_.Run();
+    Report("end");
+    return 0;
+  }
+
+ private:
+  void AddTarget(const std::string& target) {
+    const size_t star = target.rfind('*');
+    size_t count = 1;
+    if (star != std::string::npos) {
+      std::from_chars(target.data() + star + 1, target.data() + target.size(), count);
+    }
+    const auto url = ParseUrl(target.substr(0, star));
+    if (!url) {
+      error_ = "not a URL: " + target;
+      return;
+    }
+    for (size_t i = 0; i < count; ++i) {
+      Viewer::Options options{.url = *url};
+      options.bind_address = absl::GetFlag(FLAGS_bind);
+      options.receive_buffer = absl::GetFlag(FLAGS_receive_buffer);
+      if (absl::GetFlag(FLAGS_latency)) options.video_latencies_us = &latencies_;
+      options.on_event = [this, index = viewers_.size()](Viewer&, const std::string& event,
+                                                         const nlohmann::json& details) {
+        nlohmann::json line = {{"event", event}, {"viewer", index}};
+        line.update(details);
+        Print(line);
+        if (event == "closed" && --open_ == 0) loop_.Stop();
+      };
+      viewers_.push_back(std::make_unique<Viewer>(loop_, std::move(options)));
+    }
+  }
+
+  void Obey(const std::string& line) {
+    const size_t space = line.find(' ');
+    const std::string command = line.substr(0, space);
+    if (command == "snapshot") Report("snapshot");
+    if (command == "stop") loop_.Stop();
+    if (space == std::string::npos) return;
+    size_t index = 0;
+    std::from_chars(line.data() + space + 1, line.data() + line.size(), index);
+    if (index >= viewers_.size()) return;
+    if (command == "stall") viewers_[index]->Stall();
+    if (command == "resume") viewers_[index]->Resume();
+    if (command == "close") viewers_[index]->Close();
+  }
+
+  void Report(const char* event) {
+    nlohmann::json line = {{"event", event}, {"viewers", nlohmann::json::array()}};
+    for (const auto& viewer : viewers_) line["viewers"].push_back(viewer->Report());
+    line["latency"] = Percentiles(std::move(latencies_));
+    latencies_.clear();
+    Print(line);
+  }
+
+  Loop loop_;
+  std::vector<int32_t> latencies_;  // since the last report
+  std::vector<std::unique_ptr<Viewer>> viewers_;
+  size_t open_ = 0;
+  std::string error_;
+};
+
+}  // namespace
+}  // namespace millrace::live
+
+int main(int argc, char** argv) {
+  const std::vector<char*> rest = absl::ParseCommandLine(argc, argv);
+  millrace::live::RaiseFileLimit();
+  return millrace::live::Program(std::vector<std::string>(rest.begin() + 1, rest.end())).Run();
+}
