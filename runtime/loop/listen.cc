@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/ip/v6_only.hpp>
 #include <string>
 #include <utility>
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -36,6 +37,13 @@ constexpr std::chrono::seconds kWrite{10};
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
+// The bytes were wrong, rather than the connection gone.
+bool Malformed(const boost::system::error_code& error) {
+  static const auto& parser = http::make_error_code(http::error::bad_method).category();
+  return error.category() == parser && error != http::error::end_of_stream &&
+         error != http::error::partial_message;
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -63,13 +71,16 @@ class Server::Impl {
       if (error == asio::error::operation_aborted) co_return;
       if (error) {  // out of file descriptors, mostly: the next try may fare better
         pause.expires_after(std::chrono::milliseconds(100));
-        auto [ignored] = co_await pause.async_wait(kAwait);
+        (void)co_await pause.async_wait(kAwait);
         continue;
       }
       if (connections_ == kMaxConnections) continue;
       ++connections_;
       asio::co_spawn(*context_, Serve(std::move(socket)),
-                     [this](const std::exception_ptr&) { --connections_; });
+                     [this](const std::exception_ptr& failure) {
+                       --connections_;
+                       if (failure) std::rethrow_exception(failure);
+                     });
     }
   }
 
@@ -82,7 +93,7 @@ class Server::Impl {
       parser.header_limit(kMaxHeader);
       stream.expires_after(kIdle);
       auto [error, read] = co_await http::async_read(stream, buffer, parser, kAwait);
-      if (error == http::error::end_of_stream || (error && read == 0)) break;
+      if (error && !Malformed(error)) break;
       http::response<http::string_body> response;
       if (error) {
         response = Fill({400, "text/plain; charset=utf-8", "malformed request\n"}, 11);
