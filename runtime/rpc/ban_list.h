@@ -23,7 +23,8 @@ class BanList {
 
  private:
   mutable std::mutex mutex_;
-  std::shared_ptr<const std::vector<v1::Ban>> bans_ = std::make_shared<const std::vector<v1::Ban>>();
+  std::shared_ptr<const std::vector<v1::Ban>> bans_ =
+      std::make_shared<const std::vector<v1::Ban>>();
 };
 
 }  // namespace millrace::rpc

@@ -1,7 +1,7 @@
 #pragma once
-// A node's side of NodeService.Attach: registers, reports sessions and streams, receives configuration,
-// topology, bans and commands, and keeps the last NodeState on disk so that the node works without the
-// control plane. Reconnects for ever with jittered back-off (100 ms to 2 s).
+// A node's side of NodeService.Attach: registers, reports sessions and streams, receives
+// configuration, topology, bans and commands, and keeps the last NodeState on disk so that the node
+// works without the control plane. Reconnects for ever with jittered back-off (100 ms to 2 s).
 
 #include <functional>
 #include <memory>
@@ -22,8 +22,12 @@ class NodeAgent {
   // Each is called on the agent's own thread: post to yours.
   struct Handlers {
     std::function<void(const v1::NodeState&)> on_state;
-    std::function<v1::CommandResult(const v1::Command&)> on_command;  // kicks of sessions are already done
+    std::function<v1::CommandResult(const v1::Command&)>
+        on_command;  // kicks of sessions are already done
     std::function<v1::Heartbeat()> heartbeat;
+    // For the log, may be empty: "attached to …", "lost …: why, …", a state file that cannot be
+    // used.
+    std::function<void(const std::string& text)> on_event;
   };
 
   NodeAgent(Options options, Handlers handlers, SessionRegistry& sessions);
@@ -31,10 +35,12 @@ class NodeAgent {
   NodeAgent(const NodeAgent&) = delete;
   NodeAgent& operator=(const NodeAgent&) = delete;
 
-  // Reads the state file (calling on_state where there is one), then attaches in the background.
+  // Reads the state file (calling on_state where there is one, here and now, so that bans hold from
+  // the first session on), then attaches in the background.
   void Start();
   bool attached() const;
-  // Routers: rows of the stream table; sent with the next report (every 500 ms, sooner for up and down).
+  // Routers: rows of the stream table; sent with the next report (every 500 ms, sooner for up and
+  // down).
   void StreamChanged(const v1::Stream& stream);
   void StreamGone(const std::string& name);
 

@@ -1,6 +1,7 @@
 #pragma once
-// The client sessions of this node: what the control plane lists and kicks, and what the session metrics
-// count. Thread-safe; sessions live on their shards and are reached through their kick function.
+// The client sessions of this node: what the control plane lists and kicks, and what the session
+// metrics count. Thread-safe; sessions live on their shards and are reached through their kick
+// function.
 
 #include <atomic>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "millrace/v1/node.pb.h"
@@ -31,7 +33,7 @@ class SessionRecord {
  private:
   friend class SessionRegistry;
   v1::Session session_;
-  bool reported_ = false;
+  bool reported_ = false;  // the registry's, under its lock
 };
 
 class SessionRegistry {
@@ -47,8 +49,10 @@ class SessionRegistry {
   // Adds a row; fills in id, node and start time of `session`.
   std::shared_ptr<SessionRecord> Open(v1::Session session, Kick kick);
   // Changes stream, role or user of a session that is already open (RTMP learns them late).
-  void Describe(SessionRecord& record, std::string_view stream, v1::Role role, std::string_view user);
-  // `reason` is a literal from a bounded set ("client_closed", "kicked", "slow" …). Closing twice does nothing.
+  void Describe(SessionRecord& record, std::string_view stream, v1::Role role,
+                std::string_view user);
+  // `reason` is a literal from a bounded set ("client_closed", "kicked", "slow" …). Closing twice
+  // does nothing.
   void Close(const SessionRecord& record, const char* reason);
 
   bool KickSession(const std::string& id, const std::string& reason);
@@ -56,9 +60,16 @@ class SessionRegistry {
   size_t KickStream(const std::string& stream, const std::string& reason);
   size_t KickAll(const std::string& reason);
 
-  // What changed since the last call (all rows with `complete`), for the report to the control plane.
-  v1::SessionUpdate TakeUpdate(bool complete);
+  // What changed since the last call (all rows with `complete`), for the report to the control
+  // plane. Without `counters` only what opened, closed or was described anew: cheap, however many
+  // sessions there are.
+  v1::SessionUpdate TakeUpdate(bool complete, bool counters = true);
   size_t size() const;
+
+  // Called whenever a session opens, is described or closes, on that thread and under the
+  // registry's lock: it may only signal. One listener; null removes it, and then it is not running
+  // any more.
+  void SetListener(std::function<void()> listener);
 
  private:
   struct Entry {
@@ -67,6 +78,10 @@ class SessionRegistry {
     uint64_t reported_activity = 0;
   };
   v1::Session Snapshot(const SessionRecord& record) const;
+  prometheus::Gauge& OpenSessions(const v1::Session& session);
+  void CountStart(const v1::Session& session);
+  static uint64_t Activity(const SessionRecord& record);
+  void MarkDirty(const std::string& id);  // with the lock held
 
   const std::string node_;
   const std::string id_prefix_;
@@ -74,7 +89,9 @@ class SessionRegistry {
   mutable std::mutex mutex_;
   uint64_t next_number_ = 1;
   std::unordered_map<std::string, Entry> entries_;
+  std::unordered_set<std::string> dirty_;
   std::vector<std::string> closed_;
+  std::function<void()> listener_;
 };
 
 }  // namespace millrace::rpc
