@@ -1,6 +1,6 @@
 #pragma once
-// Bounded readers and writers over bytes. A reader that fails once stays failed, so that a parser may
-// read a whole structure and check `ok()` once at its end.
+// Bounded readers and writers over bytes. A reader that fails once stays failed, so that a parser
+// may read a whole structure and check `ok()` once at its end.
 
 #include <bit>
 #include <concepts>

@@ -1,5 +1,6 @@
 #pragma once
-// Immutable, reference-counted bytes: what a frame carries from the first byte read to the last written.
+// Immutable, reference-counted bytes: what a frame carries from the first byte read to the last
+// written.
 
 #include <cstdint>
 #include <memory>
@@ -12,12 +13,14 @@
 namespace millrace::media {
 
 // A slice of bytes together with a share in whatever owns them (a vector, a ZeroMQ message, a cache
-// block). Copying a Payload never copies bytes. Safe to hand to other threads: nobody writes any more.
+// block). Copying a Payload never copies bytes. Safe to hand to other threads: nobody writes any
+// more.
 class Payload {
  public:
   Payload() = default;
   // `bytes` must stay valid and unchanged as long as `owner` lives.
-  Payload(std::shared_ptr<const void> owner, Bytes bytes) : owner_(std::move(owner)), bytes_(bytes) {}
+  Payload(std::shared_ptr<const void> owner, Bytes bytes)
+      : owner_(std::move(owner)), bytes_(bytes) {}
 
   static Payload FromVector(std::vector<uint8_t> bytes) {
     auto owner = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
