@@ -1,0 +1,259 @@
+#include "runtime/stream/ingest.h"
+
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "runtime/stream/ingest_core.h"
+
+namespace millrace::stream {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::nanoseconds;
+
+IngestTime Now() {
+  return {nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(),
+          nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+class IngestMetrics {
+ public:
+  IngestMetrics(metrics::Registry& registry, const std::string& protocol)
+      : registry_(registry),
+        video_bytes_(Bytes(protocol, "video")),
+        audio_bytes_(Bytes(protocol, "audio")),
+        video_frames_(Frames(protocol, "video")),
+        audio_frames_(Frames(protocol, "audio")) {}
+
+  void Count(const media::Frame& frame, bool video) {
+    (video ? video_bytes_ : audio_bytes_).Increment(static_cast<double>(frame.payload.size()));
+    (video ? video_frames_ : audio_frames_).Increment();
+  }
+  void Dropped(const char* reason) {
+    registry_
+        .Counter("millrace_frames_dropped_total", "Frames that were not delivered, by reason.",
+                 {{"reason", reason}})
+        .Increment();
+  }
+  void Repaired(const char* kind) {
+    registry_
+        .Counter("millrace_timestamp_repairs_total", "Input timestamps that were repaired, by kind.",
+                 {{"kind", kind}})
+        .Increment();
+  }
+
+ private:
+  prometheus::Counter& Bytes(const std::string& protocol, const char* kind) {
+    return registry_.Counter("millrace_ingest_bytes_total", "Media bytes read from publishers.",
+                             {{"protocol", protocol}, {"kind", kind}});
+  }
+  prometheus::Counter& Frames(const std::string& protocol, const char* kind) {
+    return registry_.Counter("millrace_ingest_frames_total", "Frames read from publishers.",
+                             {{"protocol", protocol}, {"kind", kind}});
+  }
+  metrics::Registry& registry_;
+  prometheus::Counter& video_bytes_;
+  prometheus::Counter& audio_bytes_;
+  prometheus::Counter& video_frames_;
+  prometheus::Counter& audio_frames_;
+};
+
+// The publication and its observer: home shard only, but for the members that say otherwise.
+class HomeSide : public bus::PublicationObserver {
+ public:
+  using OnGrant = std::function<void(const bus::Grant&)>;
+  using OnRefusal = std::function<void(v1::RefusalReason, const std::string&)>;
+  HomeSide(OnGrant granted, OnRefusal refused, std::function<void(uint64_t)> lost)
+      : granted_(std::move(granted)), refused_(std::move(refused)), lost_(std::move(lost)) {}
+
+  void OnGranted(const bus::Grant& grant) override { granted_(grant); }
+  void OnRefused(v1::RefusalReason reason, const std::string& text) override { refused_(reason, text); }
+  void OnLost(uint64_t from, uint64_t to) override { lost_(to - from + 1); }
+
+  std::unique_ptr<bus::Publication> publication;
+
+ private:
+  const OnGrant granted_;
+  const OnRefusal refused_;
+  const std::function<void(uint64_t)> lost_;
+};
+
+v1::PublishPolicy Policy(v1::PublishPolicySetting setting) {
+  return setting == v1::reject ? v1::PUBLISH_POLICY_REJECT : v1::PUBLISH_POLICY_REPLACE;
+}
+
+class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl> {
+ public:
+  IngestImpl(asio::io_context& home, asio::io_context& shard, metrics::Registry& metrics,
+             IngestOptions options, IngestObserver& observer)
+      : home_(home),
+        timer_(shard),
+        shard_(shard),
+        metrics_(metrics, options.protocol),
+        options_(std::move(options)),
+        observer_(&observer),
+        core_(CoreOptions(options_), CoreOutput()) {}
+
+  void Open(bus::Client& bus) {
+    const auto weak = weak_from_this();
+    // What the router says is posted: an observer may destroy this from within its call.
+    const auto on_shard = [weak, &shard = shard_](auto action) {
+      asio::post(shard, [weak, action = std::move(action)] {
+        if (const auto self = weak.lock()) action(*self);
+      });
+    };
+    side_ = std::make_shared<HomeSide>(
+        [on_shard](const bus::Grant& grant) { on_shard([grant](IngestImpl& self) { self.Granted(grant); }); },
+        [on_shard](v1::RefusalReason reason, const std::string& text) {
+          on_shard([reason, text](IngestImpl& self) { self.Refused(reason, text); });
+        },
+        [on_shard](uint64_t frames) {
+          on_shard([frames](IngestImpl& self) {
+            for (uint64_t i = 0; i < frames; ++i) self.metrics_.Dropped("replay_overflow");
+          });
+        });
+    bus::PublishOptions publish;
+    publish.session = options_.session;
+    publish.policy = Policy(options_.settings.publish_policy());
+    publish.grace_ms = options_.settings.grace();
+    publish.grace_after_unpublish_ms = options_.settings.grace_after_unpublish();
+    publish.replay_limit_bytes = options_.settings.replay_limit();
+    publish.segment_target_ms = options_.settings.segment_target();
+    publish.part_target_ms = options_.settings.part_target();
+    asio::dispatch(home_, [side = side_, &bus, stream = options_.stream, publish = std::move(publish)] {
+      side->publication = bus.Publish(stream, publish, *side);
+    });
+  }
+
+  void SetTrack(media::Track track) override {
+    if (closed_) return;
+    core_.SetTrack(std::move(track), Now());
+    Arm();
+  }
+  void Push(InputFrame frame) override {
+    if (closed_) return;
+    core_.Push(std::move(frame), Now());
+    Arm();
+  }
+  void Close(bool lost) override {
+    if (closed_) return;
+    core_.Finish(Now());
+    closed_ = true;
+    observer_ = nullptr;
+    timer_.cancel();
+    asio::dispatch(home_, [side = side_, lost] {
+      if (side->publication != nullptr) side->publication->Unpublish(lost);
+      side->publication.reset();
+    });
+  }
+
+ private:
+  static IngestCore::Options CoreOptions(const IngestOptions& options) {
+    constexpr int64_t kMs = 1'000'000;
+    const v1::AppSettings& settings = options.settings;
+    IngestCore::Options core;
+    core.track_wait_ns = settings.track_wait() * kMs;
+    core.segment_target_ns = settings.segment_target() * kMs;
+    core.max_held_bytes = options.max_held_bytes;
+    core.batcher.flush_ns = settings.flush() * kMs;
+    core.batcher.audio_hold_ns = settings.audio_hold() * kMs;
+    return core;
+  }
+
+  IngestCore::Output CoreOutput() {
+    return {.tracks = [this](const media::TrackSet& tracks) { SendTracks(tracks); },
+            .batch = [this](std::vector<media::Frame> frames) { SendBatch(std::move(frames)); },
+            .dropped = [this](IngestDrop drop) { metrics_.Dropped(IngestDropName(drop)); },
+            .repaired = [this](media::RepairKind kind) { metrics_.Repaired(media::RepairName(kind)); }};
+  }
+
+  void SendTracks(const media::TrackSet& tracks) {
+    is_video_.clear();
+    for (const media::Track& track : tracks.tracks) {
+      is_video_[track.id] = track.kind == media::TrackKind::kVideo;
+    }
+    asio::dispatch(home_, [side = side_, tracks] {
+      if (side->publication != nullptr) side->publication->SetTracks(tracks);
+    });
+  }
+  void SendBatch(std::vector<media::Frame> frames) {
+    for (const media::Frame& frame : frames) metrics_.Count(frame, is_video_[frame.track]);
+    asio::dispatch(home_, [side = side_, frames = std::move(frames)] {
+      if (side->publication != nullptr) side->publication->Send(frames);
+    });
+  }
+
+  void Granted(const bus::Grant& grant) {
+    if (closed_) return;
+    core_.Granted(grant, Now());
+    Arm();
+    observer_->OnAccepted();
+  }
+  void Refused(v1::RefusalReason reason, const std::string& text) {
+    if (closed_) return;
+    closed_ = true;
+    timer_.cancel();
+    asio::dispatch(home_, [side = side_] { side->publication.reset(); });
+    std::exchange(observer_, nullptr)->OnClosed(reason, text);
+  }
+
+  // The timer is not moved when a deadline goes away: it fires, looks, and is set anew.
+  void Arm() {
+    const std::optional<int64_t> deadline = core_.NextDeadline();
+    if (!deadline || (armed_ && armed_for_ <= *deadline)) return;
+    armed_ = true;
+    armed_for_ = *deadline;
+    timer_.expires_at(std::chrono::steady_clock::time_point(nanoseconds(*deadline)));
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+      const auto self = weak.lock();
+      if (error || self == nullptr || self->closed_) return;
+      self->armed_ = false;
+      self->core_.OnTimer(Now());
+      self->Arm();
+    });
+  }
+
+  asio::io_context& home_;
+  asio::steady_timer timer_;
+  asio::io_context& shard_;
+  IngestMetrics metrics_;
+  const IngestOptions options_;
+  IngestObserver* observer_;
+  std::map<uint8_t, bool> is_video_;
+  std::shared_ptr<HomeSide> side_;
+  IngestCore core_;
+  bool closed_ = false;
+  bool armed_ = false;
+  int64_t armed_for_ = 0;
+};
+
+// What the session holds; the implementation may outlive it for as long as a posted call needs.
+class IngestHandle : public Ingest {
+ public:
+  explicit IngestHandle(std::shared_ptr<IngestImpl> impl) : impl_(std::move(impl)) {}
+  ~IngestHandle() override { impl_->Close(true); }
+  void SetTrack(media::Track track) override { impl_->SetTrack(std::move(track)); }
+  void Push(InputFrame frame) override { impl_->Push(std::move(frame)); }
+  void Close(bool lost) override { impl_->Close(lost); }
+
+ private:
+  const std::shared_ptr<IngestImpl> impl_;
+};
+
+}  // namespace
+
+std::unique_ptr<Ingest> Ingest::Start(bus::Client& bus, loop::Shards& shards, asio::io_context& shard,
+                                      metrics::Registry& metrics, IngestOptions options,
+                                      IngestObserver& observer) {
+  auto impl =
+      std::make_shared<IngestImpl>(shards.home(), shard, metrics, std::move(options), observer);
+  impl->Open(bus);
+  return std::make_unique<IngestHandle>(std::move(impl));
+}
+
+}  // namespace millrace::stream
