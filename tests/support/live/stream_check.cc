@@ -4,7 +4,6 @@
 //   out: {"event": "playing"|"key"|"status"|"response"|"closed", "viewer": i, …},
 //        {"event": "snapshot"|"end", "viewers": […]}
 
-#include <algorithm>
 #include <charconv>
 #include <iostream>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
 #include "tests/support/live/loop.h"
+#include "tests/support/live/percentiles.h"
 #include "tests/support/live/viewer.h"
 
 ABSL_FLAG(std::string, bind, "", "local address to connect from");
@@ -25,14 +25,6 @@ namespace millrace::live {
 namespace {
 
 void Print(const nlohmann::json& line) { std::cout << line.dump() << std::endl; }
-
-nlohmann::json Percentiles(std::vector<int32_t> values) {
-  if (values.empty()) return nullptr;
-  std::sort(values.begin(), values.end());
-  const auto at = [&](size_t percent) { return values[(values.size() - 1) * percent / 100]; };
-  return {
-      {"p50_us", at(50)}, {"p99_us", at(99)}, {"max_us", values.back()}, {"count", values.size()}};
-}
 
 class Program {
  public:
@@ -98,7 +90,7 @@ class Program {
   void Report(const char* event) {
     nlohmann::json line = {{"event", event}, {"viewers", nlohmann::json::array()}};
     for (const auto& viewer : viewers_) line["viewers"].push_back(viewer->Report());
-    line["latency"] = Percentiles(std::move(latencies_));
+    line["latency"] = Percentiles(latencies_);
     latencies_.clear();
     Print(line);
   }
