@@ -1,5 +1,10 @@
 #include "runtime/node/node.h"
 
+#include <fmt/format.h>
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <iostream>
 #include <mutex>
@@ -7,11 +12,6 @@
 #include <random>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <fmt/format.h>
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
@@ -28,18 +28,23 @@
 
 ABSL_FLAG(std::string, control_plane, "127.0.0.1:50051",
           "host:port of the control plane. Empty: run without one (then give --routers).");
-ABSL_FLAG(std::string, listen, "", "host:port that clients connect to. Empty: this gateway's default.");
+ABSL_FLAG(std::string, listen, "",
+          "host:port that clients connect to. Empty: this gateway's default.");
 ABSL_FLAG(std::string, metrics, "",
           "host:port of /metrics, /healthz and /readyz. Empty: this gateway's default.");
-ABSL_FLAG(std::string, node, "", "Name of this node, unique in the cluster. Empty: <kind>-<hostname>.");
-ABSL_FLAG(std::string, state_dir, "",
-          "Where the last configuration is kept, so that the node starts without the control plane. "
-          "Empty: nowhere.");
-ABSL_FLAG(std::string, routers, "",
-          "Bus endpoints of the routers, tcp://host:port, divided by commas. Empty: as the control plane "
-          "says.");
+ABSL_FLAG(std::string, node, "",
+          "Name of this node, unique in the cluster. Empty: <kind>-<hostname>.");
+ABSL_FLAG(
+    std::string, state_dir, "",
+    "Where the last configuration is kept, so that the node starts without the control plane. "
+    "Empty: nowhere.");
+ABSL_FLAG(
+    std::string, routers, "",
+    "Bus endpoints of the routers, tcp://host:port, divided by commas. Empty: as the control plane "
+    "says.");
 ABSL_FLAG(uint32_t, shards, 0, "Threads that serve clients. 0: one for each core, at most 8.");
-ABSL_FLAG(std::string, log_format, "auto", "auto, text or json. auto: text on a terminal, JSON otherwise.");
+ABSL_FLAG(std::string, log_format, "auto",
+          "auto, text or json. auto: text on a terminal, JSON otherwise.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
 ABSL_FLAG(std::string, drain, "10s",
           "How long SIGTERM lets sessions go on before the rest is closed: 0s, 10s, 5m.");
@@ -79,7 +84,8 @@ absl::StatusOr<Settings> ReadFlags(const GatewayKind& kind) {
   if (!drain.ok()) return drain.status();
   settings.drain = *drain;
   if (settings.control_plane.empty() && settings.routers.empty()) {
-    return absl::InvalidArgumentError("give --control_plane=host:port or --routers=tcp://host:port");
+    return absl::InvalidArgumentError(
+        "give --control_plane=host:port or --routers=tcp://host:port");
   }
   return settings;
 }
@@ -97,16 +103,18 @@ class GatewayNode : public Node {
         logger_(std::move(logger)),
         incarnation_(RandomIncarnation()),
         shards_(absl::GetFlag(FLAGS_shards)),
-        sessions_(settings_.name,
-                  fmt::format("{}-{:08x}", kind.session_prefix, static_cast<uint32_t>(incarnation_)),
-                  metrics_),
+        sessions_(
+            settings_.name,
+            fmt::format("{}-{:08x}", kind.session_prefix, static_cast<uint32_t>(incarnation_)),
+            metrics_),
         configuration_(std::make_shared<const v1::Configuration>(config::DefaultConfiguration())),
         bus_(bus::MakeZmqClient(shards_.home(), BusOptions(), metrics_)),
         feeds_(std::make_unique<stream::FeedHub>(*bus_, shards_, metrics_)),
         poll_(shards_.home()),
         drain_timer_(shards_.home()) {
-    metrics_.Gauge("millrace_build_info", "Version and kind of this process; always 1.",
-                   {{"version", MILLRACE_VERSION}, {"kind", kind.name}})
+    metrics_
+        .Gauge("millrace_build_info", "Version and kind of this process; always 1.",
+               {{"version", MILLRACE_VERSION}, {"kind", kind.name}})
         .Set(1);
   }
 
@@ -138,7 +146,8 @@ class GatewayNode : public Node {
   int Run(const std::function<std::unique_ptr<Service>(Node&)>& make_service) {
     lifecycle::IgnoreBrokenPipes();
     const uint64_t files = lifecycle::RaiseOpenFileLimit();
-    lifecycle::Signals signals([this](int) { asio::post(shards_.home(), [this] { BeginDrain(); }); });
+    lifecycle::Signals signals(
+        [this](int) { asio::post(shards_.home(), [this] { BeginDrain(); }); });
 
     auto server = metrics::Server::Start({.listen = settings_.metrics,
                                           .registry = &metrics_,
@@ -146,7 +155,8 @@ class GatewayNode : public Node {
                                           .routes = {}});
     if (!server.ok()) return Fail("metrics", server.status());
     service_ = make_service(*this);
-    if (const absl::Status started = service_->Start(); !started.ok()) return Fail("listen", started);
+    if (const absl::Status started = service_->Start(); !started.ok())
+      return Fail("listen", started);
     readiness_.Set("listening", true);
     if (!settings_.control_plane.empty()) StartAgent((*server)->port());
     asio::post(shards_.home(), [this] { Poll(); });
@@ -247,7 +257,8 @@ class GatewayNode : public Node {
     if (draining_) return;
     draining_ = true;
     readiness_.SetDraining();
-    logger_.Info("draining", {{"sessions", sessions_.size()}, {"deadline_ms", settings_.drain.count()}});
+    logger_.Info("draining",
+                 {{"sessions", sessions_.size()}, {"deadline_ms", settings_.drain.count()}});
     service_->StopAccepting();
     WaitForSessions(std::chrono::steady_clock::now() + settings_.drain, false);
   }
@@ -304,7 +315,8 @@ int RunGateway(int argc, char** argv, const GatewayKind& kind,
     std::cerr << "millrace-" << kind.name << ": " << status.message() << "\nTry --help.\n";
     return 2;
   }
-  log::Logger logger = log::Logger::Create({.format = *format, .level = *level, .node = settings->name});
+  log::Logger logger =
+      log::Logger::Create({.format = *format, .level = *level, .node = settings->name});
   GatewayNode node(kind, *settings, std::move(logger));
   return node.Run(make_service);
 }

@@ -1,6 +1,7 @@
 #pragma once
-// What every gateway process is made of, wired once: flags, logs, metrics server, control-plane agent, bans,
-// sessions, shards, bus client, feeds, readiness and drain. A gateway adds its Service and runs.
+// What every gateway process is made of, wired once: flags, logs, metrics server, control-plane
+// agent, bans, sessions, shards, bus client, feeds, readiness and drain. A gateway adds its Service
+// and runs.
 
 #include <cstdint>
 #include <functional>
@@ -23,7 +24,7 @@ namespace millrace::node {
 
 struct GatewayKind {
   v1::NodeKind kind;
-  std::string name;             // "rtmp-gateway": default node name's first part, log and metric field
+  std::string name;  // "rtmp-gateway": default node name's first part, log and metric field
   std::string session_prefix;   // "rtmp": first part of session ids
   std::string address_name;     // key of Register.addresses
   std::string default_listen;   // "0.0.0.0:1935"
@@ -46,7 +47,8 @@ class Node {
   virtual const std::string& listen() const = 0;  // "host:port" as given by --listen or the default
   // The configuration in force, defaults filled in; a snapshot that may be kept. Any thread.
   virtual std::shared_ptr<const v1::Configuration> configuration() const = 0;
-  // The settings of the application that `stream` belongs to: the longest configured prefix of its name.
+  // The settings of the application that `stream` belongs to: the longest configured prefix of its
+  // name.
   virtual v1::AppSettings settings(std::string_view stream) const = 0;
 };
 
@@ -59,9 +61,9 @@ class Service {
   virtual void StopAccepting() = 0;
 };
 
-// Runs a gateway until it is told to stop, and returns the process's exit code. SIGTERM and SIGINT drain: not
-// ready, no new sessions, wait until the last session is gone or --drain is over, then close the rest with
-// a reason. A second signal ends at once.
+// Runs a gateway until it is told to stop, and returns the process's exit code. SIGTERM and SIGINT
+// drain: not ready, no new sessions, wait until the last session is gone or --drain is over, then
+// close the rest with a reason. A second signal ends at once.
 int RunGateway(int argc, char** argv, const GatewayKind& kind,
                const std::function<std::unique_ptr<Service>(Node&)>& make_service);
 

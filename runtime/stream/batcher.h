@@ -1,9 +1,10 @@
 #pragma once
 // Which frames travel together: the flush policy of an application. No I/O and no clock.
 //
-// Prompt (flush 0): a video frame leaves at once and takes the audio that waits with it; audio waits for its video
-// at most audio_hold. Thrifty (flush > 0): what came within that time leaves together. Either way a frame at
-// which a reader may start is the first of its batch, so that a batch boundary is where a reader starts.
+// Prompt (flush 0): a video frame leaves at once and takes the audio that waits with it; audio
+// waits for its video at most audio_hold. Thrifty (flush > 0): what came within that time leaves
+// together. Either way a frame at which a reader may start is the first of its batch, so that a
+// batch boundary is where a reader starts.
 
 #include <cstddef>
 #include <cstdint>
@@ -28,8 +29,8 @@ class Batcher {
 
   Batcher(Options options, Emit emit) : options_(options), emit_(std::move(emit)) {}
 
-  // `leading`: a frame of the track that others wait for (video where there is video). `reader_start`: see above.
-  // `now_ns` is monotonic.
+  // `leading`: a frame of the track that others wait for (video where there is video).
+  // `reader_start`: see above. `now_ns` is monotonic.
   void Add(media::Frame frame, bool leading, bool reader_start, int64_t now_ns);
   // Call at NextDeadline() or later; earlier calls do nothing.
   void OnTimer(int64_t now_ns);

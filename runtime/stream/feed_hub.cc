@@ -4,15 +4,14 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
-
-#include <boost/asio/dispatch.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "runtime/stream/shard_feed.h"
 #include "runtime/stream/stream_feed.h"
@@ -42,7 +41,8 @@ class FeedHub::Impl {
  public:
   Impl(bus::Client& bus, loop::Shards& shards, metrics::Registry& registry)
       : bus_(bus), shards_(shards), metrics_(registry) {
-    for (size_t i = 0; i < shards.size(); ++i) per_shard_.push_back(std::make_unique<PerShard>(*this, i));
+    for (size_t i = 0; i < shards.size(); ++i)
+      per_shard_.push_back(std::make_unique<PerShard>(*this, i));
   }
 
   void Add(size_t shard, std::shared_ptr<ViewerState> viewer, ViewerOptions options) {
@@ -116,10 +116,10 @@ class FeedHub::Impl {
   class Sink : public LaneSink {
    public:
     Sink(Impl& impl, std::string stream) : impl_(impl), stream_(std::move(stream)) {}
-    void Tracks(size_t shard, const std::string& key, std::shared_ptr<const LaneTracks> tracks) override {
-      On(shard, key, [tracks = std::move(tracks)](ShardFeed& feed) {
-        feed.SetTracks(tracks, MonotonicNs());
-      });
+    void Tracks(size_t shard, const std::string& key,
+                std::shared_ptr<const LaneTracks> tracks) override {
+      On(shard, key,
+         [tracks = std::move(tracks)](ShardFeed& feed) { feed.SetTracks(tracks, MonotonicNs()); });
     }
     void Waiting(size_t shard, const std::string& key) override {
       On(shard, key, [](ShardFeed& feed) { feed.SetWaiting(); });
@@ -209,18 +209,21 @@ FeedHub::FeedHub(bus::Client& bus, loop::Shards& shards, metrics::Registry& metr
     : impl_(std::make_unique<Impl>(bus, shards, metrics)) {}
 FeedHub::~FeedHub() = default;
 
-std::unique_ptr<Viewer> FeedHub::View(size_t shard, asio::ip::tcp::socket& socket, ViewerOptions options,
+std::unique_ptr<Viewer> FeedHub::View(size_t shard, asio::ip::tcp::socket& socket,
+                                      ViewerOptions options,
                                       std::shared_ptr<rpc::SessionRecord> record,
                                       ViewerObserver& observer) {
   boost::system::error_code ignored;
   socket.native_non_blocking(true, ignored);
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentLimit, sizeof kUnsentLimit);
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentLimit,
+               sizeof kUnsentLimit);
   auto state =
       std::make_shared<ViewerState>(socket, options, std::move(record), observer, MonotonicNs());
   // Posted, so that the observer is never called before the caller has its handle.
-  asio::post(socket.get_executor(), [impl = impl_.get(), shard, state, options = std::move(options)] {
-    impl->Add(shard, state, options);
-  });
+  asio::post(socket.get_executor(),
+             [impl = impl_.get(), shard, state, options = std::move(options)] {
+               impl->Add(shard, state, options);
+             });
   return std::make_unique<ViewerHandle>(std::move(state));
 }
 

@@ -1,10 +1,9 @@
 #pragma once
-// The playing half of a gateway: one bus subscription a stream however many viewers, one mux a lane, and on each
-// shard one list of ready units that its viewers walk.
-
-#include <memory>
+// The playing half of a gateway: one bus subscription a stream however many viewers, one mux a
+// lane, and on each shard one list of ready units that its viewers walk.
 
 #include <boost/asio/io_context.hpp>
+#include <memory>
 
 #include "runtime/bus/client.h"
 #include "runtime/loop/shards.h"
@@ -21,10 +20,11 @@ class FeedHub {
   FeedHub(const FeedHub&) = delete;
   FeedHub& operator=(const FeedHub&) = delete;
 
-  // Starts a viewer on shard `shard`, whose io_context must be the caller's. `socket` is connected and stays
-  // the session's; `observer` outlives the viewer. Waits `wait_timeout` for the stream.
-  std::unique_ptr<Viewer> View(size_t shard, boost::asio::ip::tcp::socket& socket, ViewerOptions options,
-                               std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer);
+  // Starts a viewer on shard `shard`, whose io_context must be the caller's. `socket` is connected
+  // and stays the session's; `observer` outlives the viewer. Waits `wait_timeout` for the stream.
+  std::unique_ptr<Viewer> View(size_t shard, boost::asio::ip::tcp::socket& socket,
+                               ViewerOptions options, std::shared_ptr<rpc::SessionRecord> record,
+                               ViewerObserver& observer);
 
  private:
   friend class ShardFeed;

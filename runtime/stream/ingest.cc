@@ -1,12 +1,11 @@
 #include "runtime/stream/ingest.h"
 
-#include <chrono>
-#include <map>
-#include <utility>
-
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <map>
+#include <utility>
 
 #include "runtime/stream/ingest_core.h"
 
@@ -42,8 +41,8 @@ class IngestMetrics {
   }
   void Repaired(const char* kind) {
     registry_
-        .Counter("millrace_timestamp_repairs_total", "Input timestamps that were repaired, by kind.",
-                 {{"kind", kind}})
+        .Counter("millrace_timestamp_repairs_total",
+                 "Input timestamps that were repaired, by kind.", {{"kind", kind}})
         .Increment();
   }
 
@@ -72,7 +71,9 @@ class HomeSide : public bus::PublicationObserver {
       : granted_(std::move(granted)), refused_(std::move(refused)), lost_(std::move(lost)) {}
 
   void OnGranted(const bus::Grant& grant) override { granted_(grant); }
-  void OnRefused(v1::RefusalReason reason, const std::string& text) override { refused_(reason, text); }
+  void OnRefused(v1::RefusalReason reason, const std::string& text) override {
+    refused_(reason, text);
+  }
   void OnLost(uint64_t from, uint64_t to) override { lost_(to - from + 1); }
 
   std::unique_ptr<bus::Publication> publication;
@@ -108,7 +109,9 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
       });
     };
     side_ = std::make_shared<HomeSide>(
-        [on_shard](const bus::Grant& grant) { on_shard([grant](IngestImpl& self) { self.Granted(grant); }); },
+        [on_shard](const bus::Grant& grant) {
+          on_shard([grant](IngestImpl& self) { self.Granted(grant); });
+        },
         [on_shard](v1::RefusalReason reason, const std::string& text) {
           on_shard([reason, text](IngestImpl& self) { self.Refused(reason, text); });
         },
@@ -125,9 +128,10 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
     publish.replay_limit_bytes = options_.settings.replay_limit();
     publish.segment_target_ms = options_.settings.segment_target();
     publish.part_target_ms = options_.settings.part_target();
-    asio::dispatch(home_, [side = side_, &bus, stream = options_.stream, publish = std::move(publish)] {
-      side->publication = bus.Publish(stream, publish, *side);
-    });
+    asio::dispatch(home_,
+                   [side = side_, &bus, stream = options_.stream, publish = std::move(publish)] {
+                     side->publication = bus.Publish(stream, publish, *side);
+                   });
   }
 
   void SetTrack(media::Track track) override {
@@ -166,10 +170,11 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   }
 
   IngestCore::Output CoreOutput() {
-    return {.tracks = [this](const media::TrackSet& tracks) { SendTracks(tracks); },
-            .batch = [this](std::vector<media::Frame> frames) { SendBatch(std::move(frames)); },
-            .dropped = [this](IngestDrop drop) { metrics_.Dropped(IngestDropName(drop)); },
-            .repaired = [this](media::RepairKind kind) { metrics_.Repaired(media::RepairName(kind)); }};
+    return {
+        .tracks = [this](const media::TrackSet& tracks) { SendTracks(tracks); },
+        .batch = [this](std::vector<media::Frame> frames) { SendBatch(std::move(frames)); },
+        .dropped = [this](IngestDrop drop) { metrics_.Dropped(IngestDropName(drop)); },
+        .repaired = [this](media::RepairKind kind) { metrics_.Repaired(media::RepairName(kind)); }};
   }
 
   void SendTracks(const media::TrackSet& tracks) {
@@ -247,9 +252,9 @@ class IngestHandle : public Ingest {
 
 }  // namespace
 
-std::unique_ptr<Ingest> Ingest::Start(bus::Client& bus, loop::Shards& shards, asio::io_context& shard,
-                                      metrics::Registry& metrics, IngestOptions options,
-                                      IngestObserver& observer) {
+std::unique_ptr<Ingest> Ingest::Start(bus::Client& bus, loop::Shards& shards,
+                                      asio::io_context& shard, metrics::Registry& metrics,
+                                      IngestOptions options, IngestObserver& observer) {
   auto impl =
       std::make_shared<IngestImpl>(shards.home(), shard, metrics, std::move(options), observer);
   impl->Open(bus);

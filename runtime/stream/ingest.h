@@ -1,12 +1,12 @@
 #pragma once
-// The publishing half of a gateway: waits for tracks, repairs timestamps once, stamps GOP and segment numbers,
-// batches within the flush policy and publishes. Called on the session's shard; talks to the bus on the home shard.
+// The publishing half of a gateway: waits for tracks, repairs timestamps once, stamps GOP and
+// segment numbers, batches within the flush policy and publishes. Called on the session's shard;
+// talks to the bus on the home shard.
 
+#include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include <boost/asio/io_context.hpp>
 
 #include "media/base/payload.h"
 #include "media/frame/track.h"
@@ -20,8 +20,8 @@ namespace millrace::stream {
 // One access unit as a protocol read it.
 struct InputFrame {
   uint8_t track = 0;
-  uint16_t flags = 0;   // random access, leading, non-reference, corrupt (media::FrameFlag)
-  int64_t dts_ns = 0;   // the client's own clock, already unwrapped
+  uint16_t flags = 0;  // random access, leading, non-reference, corrupt (media::FrameFlag)
+  int64_t dts_ns = 0;  // the client's own clock, already unwrapped
   int64_t pts_ns = 0;
   media::Payload payload;
 };
@@ -31,7 +31,8 @@ class IngestObserver {
   virtual ~IngestObserver() = default;
   // The router granted the stream: tell the encoder that it may go on.
   virtual void OnAccepted() = 0;
-  // Final: refused, replaced, kicked. `reason` is for metrics and protocol status, `text` for people.
+  // Final: refused, replaced, kicked. `reason` is for metrics and protocol status, `text` for
+  // people.
   virtual void OnClosed(v1::RefusalReason reason, const std::string& text) = 0;
 };
 

@@ -12,9 +12,12 @@ constexpr size_t kMaxEarlyFrames = 512;
 
 const char* IngestDropName(IngestDrop drop) {
   switch (drop) {
-    case IngestDrop::kUnknownTrack: return "unknown_track";
-    case IngestDrop::kNoRandomAccess: return "no_random_access";
-    case IngestDrop::kHeldTooMuch: return "held_too_much";
+    case IngestDrop::kUnknownTrack:
+      return "unknown_track";
+    case IngestDrop::kNoRandomAccess:
+      return "no_random_access";
+    case IngestDrop::kHeldTooMuch:
+      return "held_too_much";
   }
   return "unknown_track";
 }
@@ -22,11 +25,13 @@ const char* IngestDropName(IngestDrop drop) {
 IngestCore::IngestCore(Options options, Output output)
     : options_(options),
       output_(std::move(output)),
-      batcher_(options.batcher, [this](std::vector<media::Frame> frames) { output_.batch(std::move(frames)); }) {}
+      batcher_(options.batcher,
+               [this](std::vector<media::Frame> frames) { output_.batch(std::move(frames)); }) {}
 
 bool IngestCore::Complete() const {
   const auto has = [this](media::TrackKind kind) {
-    return std::any_of(known_.begin(), known_.end(), [kind](const auto& e) { return e.second.kind == kind; });
+    return std::any_of(known_.begin(), known_.end(),
+                       [kind](const auto& e) { return e.second.kind == kind; });
   };
   return has(media::TrackKind::kVideo) && has(media::TrackKind::kAudio);
 }
@@ -156,7 +161,8 @@ void IngestCore::Process(InputFrame input, IngestTime at) {
   const bool has_video = tracks_.FirstOf(media::TrackKind::kVideo) != nullptr;
   if (!reader_started_ && has_video) {
     if (track->kind != media::TrackKind::kVideo) {
-      // Behind the key frame that is to come, so that a viewer who starts there gets this audio too.
+      // Behind the key frame that is to come, so that a viewer who starts there gets this audio
+      // too.
       early_.push_back(std::move(frame));
       if (early_.size() > kMaxEarlyFrames) {
         early_.pop_front();

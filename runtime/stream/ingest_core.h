@@ -1,6 +1,6 @@
 #pragma once
-// The publishing pipeline without I/O and without a clock: held until the tracks are known, repaired once, stamped,
-// batched. Time comes in as an argument (monotonic and Unix nanoseconds).
+// The publishing pipeline without I/O and without a clock: held until the tracks are known,
+// repaired once, stamped, batched. Time comes in as an argument (monotonic and Unix nanoseconds).
 
 #include <cstdint>
 #include <deque>
@@ -28,9 +28,9 @@ struct IngestTime {
 };
 
 enum class IngestDrop {
-  kUnknownTrack,     // media before its configuration, when the wait was over
-  kNoRandomAccess,   // video before the first random-access point
-  kHeldTooMuch,      // more than max_held_bytes before the stream was granted
+  kUnknownTrack,    // media before its configuration, when the wait was over
+  kNoRandomAccess,  // video before the first random-access point
+  kHeldTooMuch,     // more than max_held_bytes before the stream was granted
 };
 const char* IngestDropName(IngestDrop drop);
 
@@ -53,7 +53,8 @@ class IngestCore {
 
   void SetTrack(media::Track track, IngestTime now);
   void Push(InputFrame frame, IngestTime now);
-  // The router granted the stream; `now` decides the first segment of a stream that nobody remembers.
+  // The router granted the stream; `now` decides the first segment of a stream that nobody
+  // remembers.
   void Granted(const bus::Grant& grant, IngestTime now);
   void OnTimer(IngestTime now);
   std::optional<int64_t> NextDeadline() const;  // monotonic

@@ -1,5 +1,6 @@
 #pragma once
-// A lane is one muxed form of one stream: "rtmp", "flv", "flv-audio". Each gateway brings its muxers.
+// A lane is one muxed form of one stream: "rtmp", "flv", "flv-audio". Each gateway brings its
+// muxers.
 
 #include <functional>
 #include <memory>
@@ -16,14 +17,17 @@ namespace millrace::stream {
 class LaneMuxer {
  public:
   virtual ~LaneMuxer() = default;
-  // What a viewer is sent first: file header, metadata, codec configuration, all at timestamp 0 (sent with
-  // base 0). Made once for each track set. nullptr where this lane has nothing to show of these tracks
+  // What a viewer is sent first: file header, metadata, codec configuration, all at timestamp 0
+  // (sent with base 0). Made once for each track set. nullptr where this lane has nothing to show
+  // of these tracks
   // (`?only=video` of an audio stream): viewers are then refused.
   virtual WireUnitPtr Preamble(const media::TrackSet& tracks) = 0;
-  // Inside a running stream: announces a changed track set at `dts_ms` (stream time). nullptr: nothing to say.
+  // Inside a running stream: announces a changed track set at `dts_ms` (stream time). nullptr:
+  // nothing to say.
   virtual WireUnitPtr TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) = 0;
   // One batch, as one unit. nullptr where none of the frames belongs to this lane.
-  virtual WireUnitPtr Frames(const media::TrackSet& tracks, std::span<const media::Frame> frames) = 0;
+  virtual WireUnitPtr Frames(const media::TrackSet& tracks,
+                             std::span<const media::Frame> frames) = 0;
 };
 
 struct Lane {

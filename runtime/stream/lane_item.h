@@ -22,14 +22,14 @@ struct LaneItem {
   WireUnitPtr unit;
   std::shared_ptr<const LaneTracks> tracks;
   bool random_access = false;
-  int64_t base_ms = 0;        // random access: the time base of a viewer that starts here
-  uint64_t bytes = 0;         // payload bytes in the unit
-  uint64_t end_bytes = 0;     // cumulative, this item included: lag is a difference of two of these
+  int64_t base_ms = 0;     // random access: the time base of a viewer that starts here
+  uint64_t bytes = 0;      // payload bytes in the unit
+  uint64_t end_bytes = 0;  // cumulative, this item included: lag is a difference of two of these
   uint32_t video_frames = 0;
   uint32_t audio_frames = 0;
   uint64_t video_bytes = 0;
   uint64_t audio_bytes = 0;
-  int64_t received_ns = 0;    // monotonic, when the batch came from the bus
+  int64_t received_ns = 0;  // monotonic, when the batch came from the bus
   uint32_t frames() const { return video_frames + audio_frames; }
 };
 

@@ -49,7 +49,8 @@ void ShardFeed::SetWaiting() {
 
 void ShardFeed::StartOrWait(ViewerState& viewer, int64_t now_ns) {
   if (tracks_ != nullptr && tracks_->preamble == nullptr) {
-    viewer.End(ViewerEnd::kNoTracks, "the stream has none of the tracks that were asked for", now_ns);
+    viewer.End(ViewerEnd::kNoTracks, "the stream has none of the tracks that were asked for",
+               now_ns);
     return;
   }
   const LaneItem* start = LastStart();
@@ -98,7 +99,8 @@ void ShardFeed::Prune() {
     if (!viewer.waiting()) needed = std::min(needed, viewer.position());
     ++i;
   }
-  if (has_start_ && window_bytes() > window_limit_ && last_start_ <= first_index()) has_start_ = false;
+  if (has_start_ && window_bytes() > window_limit_ && last_start_ <= first_index())
+    has_start_ = false;
   if (has_start_) needed = std::min(needed, last_start_);
   while (!items_.empty() && items_.front().index < needed) items_.pop_front();
 }
@@ -128,10 +130,14 @@ void ShardFeed::Tick(int64_t now_ns) {
   }
   Prune();
   if (protocol_metrics_ == nullptr) return;
-  protocol_metrics_->video_frames.Increment(static_cast<double>(std::exchange(sent_video_frames_, 0)));
-  protocol_metrics_->audio_frames.Increment(static_cast<double>(std::exchange(sent_audio_frames_, 0)));
-  protocol_metrics_->video_bytes.Increment(static_cast<double>(std::exchange(sent_video_bytes_, 0)));
-  protocol_metrics_->audio_bytes.Increment(static_cast<double>(std::exchange(sent_audio_bytes_, 0)));
+  protocol_metrics_->video_frames.Increment(
+      static_cast<double>(std::exchange(sent_video_frames_, 0)));
+  protocol_metrics_->audio_frames.Increment(
+      static_cast<double>(std::exchange(sent_audio_frames_, 0)));
+  protocol_metrics_->video_bytes.Increment(
+      static_cast<double>(std::exchange(sent_video_bytes_, 0)));
+  protocol_metrics_->audio_bytes.Increment(
+      static_cast<double>(std::exchange(sent_audio_bytes_, 0)));
   metrics_.dropped_slow_viewer.Increment(static_cast<double>(std::exchange(dropped_, 0)));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// One lane of one stream on one shard: the window of ready units and the viewers that walk it. Single-threaded.
+// One lane of one stream on one shard: the window of ready units and the viewers that walk it.
+// Single-threaded.
 
 #include <cstdint>
 #include <deque>
@@ -33,7 +34,8 @@ class ShardFeed {
   void SetWaiting();
   // The next item; tries to write to every viewer that is owed something.
   void Append(LaneItem item, int64_t now_ns);
-  // The publisher is gone for good: viewers that have started end when they have sent what they are owed.
+  // The publisher is gone for good: viewers that have started end when they have sent what they are
+  // owed.
   void End(const std::string& text, int64_t now_ns);
   // Every 250 ms or so: time-outs and counters.
   void Tick(int64_t now_ns);
@@ -74,7 +76,8 @@ class ShardFeed {
   int64_t empty_since_ns_ = 0;
 
   // Since the last tick.
-  uint64_t sent_video_frames_ = 0, sent_audio_frames_ = 0, sent_video_bytes_ = 0, sent_audio_bytes_ = 0;
+  uint64_t sent_video_frames_ = 0, sent_audio_frames_ = 0, sent_video_bytes_ = 0,
+           sent_audio_bytes_ = 0;
   uint64_t dropped_ = 0;
   uint64_t backlog_ = 0;
   ProtocolMetrics* protocol_metrics_ = nullptr;

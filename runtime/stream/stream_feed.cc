@@ -15,8 +15,8 @@ bool SameTracks(const media::TrackSet& a, const media::TrackSet& b) { return a.t
 
 }  // namespace
 
-StreamFeed::StreamFeed(bus::Client& bus, const std::string& stream, LaneSink& sink, FeedMetrics& metrics,
-                       uint64_t gop_limit)
+StreamFeed::StreamFeed(bus::Client& bus, const std::string& stream, LaneSink& sink,
+                       FeedMetrics& metrics, uint64_t gop_limit)
     : sink_(sink), metrics_(metrics), gop_limit_(gop_limit) {
   subscription_ = bus.Subscribe(stream, bus::SubscribeOptions{}, *this);
 }
@@ -108,8 +108,8 @@ void StreamFeed::ObserveInterleave(const std::vector<media::Frame>& frames) {
 }
 
 int64_t StreamFeed::StartBase(const std::vector<media::Frame>& frames) const {
-  // A viewer starts at 0 and no frame of its may lie before that: what comes behind the random-access point
-  // may be as far back as the publisher's interleaving has ever been.
+  // A viewer starts at 0 and no frame of its may lie before that: what comes behind the
+  // random-access point may be as far back as the publisher's interleaving has ever been.
   int64_t base = frames.front().dts_ns - interleave_ns_;
   for (const media::Frame& frame : frames) base = std::min(base, frame.dts_ns);
   return media::MsFromNs(base);

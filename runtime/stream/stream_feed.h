@@ -1,6 +1,6 @@
 #pragma once
-// One subscribed stream on the home shard: its tracks, the frames since the last random-access point, and the lanes
-// that mux them. Hands ready items to the shards that have viewers.
+// One subscribed stream on the home shard: its tracks, the frames since the last random-access
+// point, and the lanes that mux them. Hands ready items to the shards that have viewers.
 
 #include <cstdint>
 #include <deque>
@@ -21,7 +21,8 @@ namespace millrace::stream {
 class LaneSink {
  public:
   virtual ~LaneSink() = default;
-  virtual void Tracks(size_t shard, const std::string& key, std::shared_ptr<const LaneTracks> tracks) = 0;
+  virtual void Tracks(size_t shard, const std::string& key,
+                      std::shared_ptr<const LaneTracks> tracks) = 0;
   virtual void Waiting(size_t shard, const std::string& key) = 0;
   virtual void Item(size_t shard, const std::string& key, LaneItem item) = 0;
   virtual void Ended(size_t shard, const std::string& key, const std::string& text) = 0;
@@ -29,11 +30,13 @@ class LaneSink {
 
 class StreamFeed : public bus::SubscriptionObserver {
  public:
-  // `sink_for`: the sink of this stream. `gop_limit`: a longer run of frames is not kept for later lanes.
+  // `sink_for`: the sink of this stream. `gop_limit`: a longer run of frames is not kept for later
+  // lanes.
   StreamFeed(bus::Client& bus, const std::string& stream, LaneSink& sink, FeedMetrics& metrics,
              uint64_t gop_limit);
 
-  // Shard `shard` has viewers for the lane now: it is sent the tracks and what is held, then what comes.
+  // Shard `shard` has viewers for the lane now: it is sent the tracks and what is held, then what
+  // comes.
   void AddShard(const Lane& lane, size_t shard);
   void RemoveShard(const std::string& key, size_t shard);
   bool unused() const { return lanes_.empty(); }

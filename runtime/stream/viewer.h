@@ -1,15 +1,14 @@
 #pragma once
-// One viewer of one stream: a socket and a position in the lane's shared list of ready units. Everything here
-// happens on the shard of the session that owns the viewer.
+// One viewer of one stream: a socket and a position in the lane's shared list of ready units.
+// Everything here happens on the shard of the session that owns the viewer.
 
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <boost/asio/ip/tcp.hpp>
 
 #include "media/frame/track.h"
 #include "millrace/v1/config.pb.h"
@@ -22,12 +21,12 @@ class FeedHub;
 class ShardFeed;
 
 enum class ViewerEnd {
-  kStreamEnded,   // the publisher is gone for good
-  kWaitTimeout,   // the stream did not appear within wait_timeout: nothing was sent
-  kNoTracks,      // the stream has nothing for this lane: nothing was sent
-  kTooSlow,       // behind for slow_viewer_timeout
-  kSocket,        // the client closed or the connection broke
-  kRequested,     // Finish() was called
+  kStreamEnded,  // the publisher is gone for good
+  kWaitTimeout,  // the stream did not appear within wait_timeout: nothing was sent
+  kNoTracks,     // the stream has nothing for this lane: nothing was sent
+  kTooSlow,      // behind for slow_viewer_timeout
+  kSocket,       // the client closed or the connection broke
+  kRequested,    // Finish() was called
 };
 const char* ViewerEndName(ViewerEnd end);  // "stream_ended" …: log field and metric label
 
@@ -41,8 +40,8 @@ struct ViewerOptions {
 class ViewerObserver {
  public:
   virtual ~ViewerObserver() = default;
-  // The stream is there and its first unit is about to go out: bytes to send before it (an HTTP response
-  // head, RTMP's onStatus). Called once, or never.
+  // The stream is there and its first unit is about to go out: bytes to send before it (an HTTP
+  // response head, RTMP's onStatus). Called once, or never.
   virtual std::vector<uint8_t> OnStart(const media::TrackSet& tracks) = 0;
   // The stream ended or the viewer is too slow: bytes to send last. Not called for kSocket.
   virtual std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) = 0;
@@ -50,15 +49,16 @@ class ViewerObserver {
   virtual void OnEnded(ViewerEnd end, const std::string& text) = 0;
 };
 
-// Create with FeedHub::View on the session's shard; destroy on the same shard (the socket must still be open or
-// closed, not destroyed). While it lives nobody else writes to the socket.
+// Create with FeedHub::View on the session's shard; destroy on the same shard (the socket must
+// still be open or closed, not destroyed). While it lives nobody else writes to the socket.
 class Viewer {
  public:
   virtual ~Viewer() = default;
-  // Bytes between two units (RTMP acknowledgements, ping answers). Bounded: more than 64 KiB that the socket
-  // does not take ends the viewer as kTooSlow.
+  // Bytes between two units (RTMP acknowledgements, ping answers). Bounded: more than 64 KiB that
+  // the socket does not take ends the viewer as kTooSlow.
   virtual void SendControl(std::vector<uint8_t> bytes) = 0;
-  // Sends `bytes` after the current unit, waits at most one second for the socket, then OnEnded(kRequested).
+  // Sends `bytes` after the current unit, waits at most one second for the socket, then
+  // OnEnded(kRequested).
   virtual void Finish(std::vector<uint8_t> bytes, const std::string& text) = 0;
 };
 

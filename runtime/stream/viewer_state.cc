@@ -3,11 +3,10 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/post.hpp>
 #include <cerrno>
 #include <chrono>
 #include <utility>
-
-#include <boost/asio/post.hpp>
 
 #include "runtime/stream/shard_feed.h"
 
@@ -31,12 +30,18 @@ int64_t MonotonicNs() {
 
 const char* ViewerEndName(ViewerEnd end) {
   switch (end) {
-    case ViewerEnd::kStreamEnded: return "stream_ended";
-    case ViewerEnd::kWaitTimeout: return "wait_timeout";
-    case ViewerEnd::kNoTracks: return "no_tracks";
-    case ViewerEnd::kTooSlow: return "too_slow";
-    case ViewerEnd::kSocket: return "client_closed";
-    case ViewerEnd::kRequested: return "requested";
+    case ViewerEnd::kStreamEnded:
+      return "stream_ended";
+    case ViewerEnd::kWaitTimeout:
+      return "wait_timeout";
+    case ViewerEnd::kNoTracks:
+      return "no_tracks";
+    case ViewerEnd::kTooSlow:
+      return "too_slow";
+    case ViewerEnd::kSocket:
+      return "client_closed";
+    case ViewerEnd::kRequested:
+      return "requested";
   }
   return "requested";
 }
@@ -59,7 +64,8 @@ struct ViewerState::Round {
   bool full = false;
 
   // Adds what fits of `unit`; false where the round is full behind it.
-  bool AddUnit(Kind kind, const WireUnitPtr& unit, int64_t base_ms, size_t skip, const LaneItem* item) {
+  bool AddUnit(Kind kind, const WireUnitPtr& unit, int64_t base_ms, size_t skip,
+               const LaneItem* item) {
     if (count == kMaxEntries) return !(full = true);
     const size_t before = list.bytes();
     full = !unit->Gather(skip, base_ms, list);
@@ -101,8 +107,8 @@ void ViewerState::StartAt(const LaneItem& item) {
 }
 
 void ViewerState::Gather(Round& round) const {
-  if (partial_.unit &&
-      !round.AddUnit(Round::Kind::kPartial, partial_.unit, partial_.base_ms, partial_.skip, nullptr)) {
+  if (partial_.unit && !round.AddUnit(Round::Kind::kPartial, partial_.unit, partial_.base_ms,
+                                      partial_.skip, nullptr)) {
     return;
   }
   if (control_sent_ < control_.size() &&
@@ -116,11 +122,13 @@ void ViewerState::Gather(Round& round) const {
       const LaneItem* item = feed_->At(index);
       if (item == nullptr) break;
       if (item->tracks.get() != tracks) {
-        // Coming from the set just before, what changed is enough; further back, everything is said.
+        // Coming from the set just before, what changed is enough; further back, everything is
+        // said.
         const bool next = tracks != nullptr && item->tracks->ordinal == tracks->ordinal + 1;
         const WireUnitPtr& unit = next ? item->tracks->announce : item->tracks->preamble;
         tracks = item->tracks.get();
-        if (unit && !round.AddUnit(Round::Kind::kAnnounce, unit, next ? base_ms_ : 0, 0, item)) return;
+        if (unit && !round.AddUnit(Round::Kind::kAnnounce, unit, next ? base_ms_ : 0, 0, item))
+          return;
       }
       if (!round.AddUnit(Round::Kind::kItem, item->unit, base_ms_, 0, item)) return;
     }
@@ -316,7 +324,8 @@ void ViewerState::End(ViewerEnd end, const std::string& text, int64_t now_ns) {
 void ViewerState::Tick(int64_t now_ns) {
   if (phase_ == Phase::kWaiting) {
     const int64_t wait = options_.settings.wait_timeout() * kMillisecond;
-    const int64_t patience = feed_ != nullptr && feed_->has_tracks() ? kPatienceForStart * wait : wait;
+    const int64_t patience =
+        feed_ != nullptr && feed_->has_tracks() ? kPatienceForStart * wait : wait;
     if (now_ns - created_ns_ >= patience) {
       End(ViewerEnd::kWaitTimeout, "nobody publishes the stream", now_ns);
     }

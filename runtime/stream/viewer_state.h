@@ -30,9 +30,11 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   void StartAt(const LaneItem& item);
   // Nobody publishes: the time to the first frame will say nothing about this server.
   void WaitsForPublisher() { waited_ = true; }
-  // Writes as much as the socket takes; waits for it where it is full, and skips where the viewer lags too far.
+  // Writes as much as the socket takes; waits for it where it is full, and skips where the viewer
+  // lags too far.
   void Advance(int64_t now_ns);
-  // From kPlaying: sends what is owed (kStreamEnded) or just the current unit, then OnEnding's bytes.
+  // From kPlaying: sends what is owed (kStreamEnded) or just the current unit, then OnEnding's
+  // bytes.
   void End(ViewerEnd end, const std::string& text, int64_t now_ns);
   void Tick(int64_t now_ns);
   // The first item that is still needed.

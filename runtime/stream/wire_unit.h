@@ -1,5 +1,6 @@
 #pragma once
-// What viewers of one protocol share: bytes muxed once a stream, sent to each viewer with its own time base.
+// What viewers of one protocol share: bytes muxed once a stream, sent to each viewer with its own
+// time base.
 
 #include <sys/uio.h>
 
@@ -11,8 +12,9 @@
 
 namespace millrace::stream {
 
-// The pieces of one system call: pointers into shared units, and a little scratch space for headers whose
-// timestamp differs from viewer to viewer. Lives on the stack of the write loop; never allocates.
+// The pieces of one system call: pointers into shared units, and a little scratch space for headers
+// whose timestamp differs from viewer to viewer. Lives on the stack of the write loop; never
+// allocates.
 class IovecList {
  public:
   static constexpr size_t kMaxPieces = 512;
@@ -25,8 +27,8 @@ class IovecList {
     bytes_ += size;
     return true;
   }
-  // `size` bytes that live as long as the list, or nullptr where scratch or pieces are used up. Fill them
-  // and Add() them (whole or a tail of them).
+  // `size` bytes that live as long as the list, or nullptr where scratch or pieces are used up.
+  // Fill them and Add() them (whole or a tail of them).
   uint8_t* Scratch(size_t size) {
     if (count_ == kMaxPieces || kMaxScratch - scratch_used_ < size) return nullptr;
     uint8_t* at = scratch_.data() + scratch_used_;
@@ -45,9 +47,9 @@ class IovecList {
   size_t scratch_used_ = 0;
 };
 
-// Immutable once built. `base_ms` is subtracted from the stream's timestamps, so that each viewer starts at 0.
-// Size and bytes are a pure function of (unit, base_ms): a viewer's place is (unit, offset), also across a
-// write that the socket took only in part.
+// Immutable once built. `base_ms` is subtracted from the stream's timestamps, so that each viewer
+// starts at 0. Size and bytes are a pure function of (unit, base_ms): a viewer's place is (unit,
+// offset), also across a write that the socket took only in part.
 class WireUnit {
  public:
   virtual ~WireUnit() = default;

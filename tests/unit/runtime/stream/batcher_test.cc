@@ -26,9 +26,15 @@ class BatcherTest : public testing::Test {
       sent_.push_back(sequences);
     });
   }
-  void Video(uint64_t sequence, int64_t now) { batcher_->Add(WithSequence(sequence), true, false, now); }
-  void Key(uint64_t sequence, int64_t now) { batcher_->Add(WithSequence(sequence), true, true, now); }
-  void Audio(uint64_t sequence, int64_t now) { batcher_->Add(WithSequence(sequence), false, false, now); }
+  void Video(uint64_t sequence, int64_t now) {
+    batcher_->Add(WithSequence(sequence), true, false, now);
+  }
+  void Key(uint64_t sequence, int64_t now) {
+    batcher_->Add(WithSequence(sequence), true, true, now);
+  }
+  void Audio(uint64_t sequence, int64_t now) {
+    batcher_->Add(WithSequence(sequence), false, false, now);
+  }
 
   std::unique_ptr<Batcher> batcher_;
   std::vector<std::vector<uint64_t>> sent_;

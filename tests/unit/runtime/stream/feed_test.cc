@@ -1,15 +1,14 @@
 // Viewers on real sockets, fed by a bus that the test plays.
 
+#include <gtest/gtest.h>
 #include <sys/socket.h>
-
-#include <chrono>
-#include <string>
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <gtest/gtest.h>
+#include <chrono>
+#include <string>
 
 #include "runtime/stream/feed_hub.h"
 #include "tests/unit/runtime/stream/fake_bus.h"
@@ -20,10 +19,13 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
-// "<dts relative to the viewer, five digits>:<payload>;" a frame, so that a test can read what a viewer got.
+// "<dts relative to the viewer, five digits>:<payload>;" a frame, so that a test can read what a
+// viewer got.
 class TextUnit : public WireUnit {
  public:
-  void Add(int64_t dts_ms, std::string text, bool timed) { parts_.push_back({dts_ms, std::move(text), timed}); }
+  void Add(int64_t dts_ms, std::string text, bool timed) {
+    parts_.push_back({dts_ms, std::move(text), timed});
+  }
   size_t Size(int64_t) const override {
     size_t size = 0;
     for (const Part& part : parts_) size += part.text.size() + (part.timed ? kStamp : 0);
@@ -35,8 +37,8 @@ class TextUnit : public WireUnit {
         if (skip < kStamp) {
           uint8_t* scratch = out.Scratch(kStamp + 1);
           if (scratch == nullptr) return false;
-          snprintf(reinterpret_cast<char*>(scratch), kStamp + 1, "%05d:",
-                   static_cast<int>(part.dts_ms - base_ms));
+          snprintf(reinterpret_cast<char*>(scratch), kStamp + 1,
+                   "%05d:", static_cast<int>(part.dts_ms - base_ms));
           if (!out.Add(scratch + skip, kStamp - skip)) return false;
           skip = 0;
         } else {
@@ -47,7 +49,8 @@ class TextUnit : public WireUnit {
         skip -= part.text.size();
         continue;
       }
-      if (!out.Add(reinterpret_cast<const uint8_t*>(part.text.data()) + skip, part.text.size() - skip)) {
+      if (!out.Add(reinterpret_cast<const uint8_t*>(part.text.data()) + skip,
+                   part.text.size() - skip)) {
         return false;
       }
       skip = 0;
@@ -85,7 +88,8 @@ class TextMuxer : public LaneMuxer {
     for (const media::Frame& frame : frames) {
       if (video_only_ && frame.track != 1) continue;
       any = true;
-      unit->Add(frame.dts_ns / 1'000'000, std::string(media::AsText(frame.payload.bytes())) + ";", true);
+      unit->Add(frame.dts_ns / 1'000'000, std::string(media::AsText(frame.payload.bytes())) + ";",
+                true);
     }
     return any ? unit : nullptr;
   }
@@ -142,7 +146,8 @@ class FeedTest : public testing::Test {
   std::unique_ptr<TestViewer> View(const std::string& stream, bool video_only = false) {
     auto viewer = std::make_unique<TestViewer>(io());
     viewer->record = std::make_shared<rpc::SessionRecord>(v1::Session());
-    ViewerOptions options{stream, "test",
+    ViewerOptions options{stream,
+                          "test",
                           {video_only ? "video" : "all",
                            [video_only] { return std::make_unique<TextMuxer>(video_only); }},
                           Settings()};
