@@ -133,14 +133,7 @@ class GatewayNode : public Node {
     return configuration_;
   }
   v1::AppSettings settings(std::string_view stream) const override {
-    const auto configuration = this->configuration();
-    // The longest prefix of the name that has settings of its own.
-    std::string app(stream);
-    while (!app.empty() && !configuration->applications().contains(app)) {
-      const size_t slash = app.rfind('/');
-      app.resize(slash == std::string::npos ? 0 : slash);
-    }
-    return config::ResolveApp(*configuration, app);
+    return config::ResolveApp(*configuration(), stream);
   }
 
   int Run(const std::function<std::unique_ptr<Service>(Node&)>& make_service) {
