@@ -1,0 +1,91 @@
+#include <string>
+
+#include "runtime/config/app_settings.h"
+
+namespace millrace::config {
+namespace {
+
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+constexpr uint64_t kGiB = 1024 * kMiB;
+
+v1::AppSettings DefaultApp() {
+  v1::AppSettings app;
+  app.set_flush(0);
+  app.set_audio_hold(40);
+  app.set_wait_timeout(10'000);
+  app.set_track_wait(2'500);
+  app.set_publish_idle_timeout(30'000);
+  app.set_grace(15'000);
+  app.set_grace_after_unpublish(0);
+  app.set_publish_policy(v1::replace);
+  app.set_slow_viewer_timeout(20'000);
+  app.set_viewer_backlog(4 * kMiB);
+  app.set_segment_target(4'000);
+  app.set_part_target(500);
+  app.set_gop_limit(32 * kMiB);
+  app.set_replay_limit(64 * kMiB);
+  return app;
+}
+
+}  // namespace
+
+v1::Configuration DefaultConfiguration() {
+  v1::Configuration configuration;
+  *configuration.mutable_defaults() = DefaultApp();
+
+  v1::RouterSettings& router = *configuration.mutable_router();
+  router.set_lease(3'000);
+  router.set_settle(1'000);
+  router.set_cache_limit(1 * kGiB);
+  router.set_stream_cache_limit(64 * kMiB);
+  router.set_publish_credit(32 * kMiB);
+  router.set_max_streams(20'000);
+
+  v1::RtmpSettings& rtmp = *configuration.mutable_rtmp();
+  rtmp.set_chunk_size(60'000);
+  rtmp.set_max_message(10 * kMiB);
+  rtmp.set_max_partial(16 * kMiB);
+  rtmp.set_handshake_timeout(5'000);
+  rtmp.set_idle_timeout(30'000);
+  rtmp.set_max_connections(20'000);
+
+  v1::HttpSettings& http = *configuration.mutable_http();
+  http.set_header_timeout(5'000);
+  http.set_max_header(16 * kKiB);
+  http.set_max_connections(20'000);
+  http.add_allow_origins("*");
+
+  configuration.mutable_metrics()->set_per_stream(false);
+  configuration.mutable_metrics()->set_per_stream_limit(100);
+  configuration.mutable_bus()->set_subscription_credit(32 * kMiB);
+  return configuration;
+}
+
+v1::Configuration WithDefaults(const v1::Configuration& configuration) {
+  v1::Configuration result = DefaultConfiguration();
+  // Merging appends to lists; a list that is given replaces the default one.
+  if (!configuration.http().allow_origins().empty()) {
+    result.mutable_http()->clear_allow_origins();
+  }
+  result.MergeFrom(configuration);
+  return result;
+}
+
+v1::AppSettings ResolveApp(const v1::Configuration& configuration, std::string_view app) {
+  v1::AppSettings settings = DefaultApp();
+  settings.MergeFrom(configuration.defaults());
+  const auto& applications = configuration.applications();
+  for (std::string_view name = app; !name.empty();) {
+    const auto found = applications.find(std::string(name));
+    if (found != applications.end()) {
+      settings.MergeFrom(found->second);
+      break;
+    }
+    const size_t slash = name.rfind('/');
+    name = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
+  }
+  return settings;
+}
+
+}  // namespace millrace::config

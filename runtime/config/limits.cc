@@ -1,0 +1,189 @@
+#include "runtime/config/limits.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <optional>
+
+namespace millrace::config {
+namespace {
+
+constexpr uint64_t kSecond = 1'000;
+constexpr uint64_t kMinute = 60 * kSecond;
+constexpr uint64_t kHour = 60 * kMinute;
+constexpr uint64_t kKiB = 1024;
+constexpr uint64_t kMiB = 1024 * kKiB;
+constexpr uint64_t kGiB = 1024 * kMiB;
+
+struct Limit {
+  std::string_view field;  // within millrace.v1
+  Range range;
+};
+
+// Wide enough for any sane use; they catch a unit that was meant otherwise.
+constexpr auto kLimits = std::to_array<Limit>({
+    {"AppSettings.flush", {0, 1 * kSecond}},
+    {"AppSettings.audio_hold", {0, 1 * kSecond}},
+    {"AppSettings.wait_timeout", {0, 10 * kMinute}},
+    {"AppSettings.track_wait", {0, 2'500}},
+    {"AppSettings.publish_idle_timeout", {1 * kSecond, 1 * kHour}},
+    {"AppSettings.grace", {0, 1 * kHour}},
+    {"AppSettings.grace_after_unpublish", {0, 1 * kHour}},
+    {"AppSettings.slow_viewer_timeout", {1 * kSecond, 1 * kHour}},
+    {"AppSettings.viewer_backlog", {64 * kKiB, 1 * kGiB}},
+    {"AppSettings.segment_target", {500, 1 * kMinute}},
+    {"AppSettings.part_target", {100, 5 * kSecond}},
+    {"AppSettings.gop_limit", {64 * kKiB, 4 * kGiB}},
+    {"AppSettings.replay_limit", {64 * kKiB, 4 * kGiB}},
+    {"RouterSettings.lease", {1 * kSecond, 1 * kMinute}},
+    {"RouterSettings.settle", {0, 1 * kMinute}},
+    {"RouterSettings.cache_limit", {1 * kMiB, 1024 * kGiB}},
+    {"RouterSettings.stream_cache_limit", {64 * kKiB, 64 * kGiB}},
+    {"RouterSettings.publish_credit", {256 * kKiB, 4 * kGiB}},
+    {"RouterSettings.max_streams", {1, 10'000'000}},
+    {"RtmpSettings.chunk_size", {128, 0xFFFFFF}},
+    {"RtmpSettings.max_message", {64 * kKiB, 0xFFFFFF}},
+    {"RtmpSettings.max_partial", {64 * kKiB, 1 * kGiB}},
+    {"RtmpSettings.handshake_timeout", {100, 1 * kMinute}},
+    {"RtmpSettings.idle_timeout", {100, 1 * kHour}},
+    {"RtmpSettings.max_connections", {1, 10'000'000}},
+    {"HttpSettings.header_timeout", {100, 1 * kMinute}},
+    {"HttpSettings.max_header", {1 * kKiB, 1 * kMiB}},
+    {"HttpSettings.max_connections", {1, 10'000'000}},
+    {"MetricsSettings.per_stream_limit", {0, 100'000}},
+    {"BusSettings.subscription_credit", {256 * kKiB, 4 * kGiB}},
+});
+
+std::string_view LocalName(const google::protobuf::FieldDescriptor& field) {
+  std::string_view name = field.full_name();
+  constexpr std::string_view kPackage = "millrace.v1.";
+  if (name.starts_with(kPackage)) name.remove_prefix(kPackage.size());
+  return name;
+}
+
+std::optional<unsigned> ParseUnsigned(std::string_view text) {
+  unsigned value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+absl::Status Refuse(std::string_view value, const char* expected) {
+  return absl::InvalidArgumentError(fmt::format("`{}` is not {}", value, expected));
+}
+
+bool IsHost(std::string_view host) {
+  return !host.empty() && host.size() <= 253 && std::ranges::all_of(host, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-' || c == '_' || c == ':' || c == '[' || c == ']';
+  });
+}
+
+bool IsEndpoint(std::string_view text) {
+  constexpr std::string_view kScheme = "tcp://";
+  if (!text.starts_with(kScheme)) return false;
+  text.remove_prefix(kScheme.size());
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || !IsHost(text.substr(0, colon))) return false;
+  const auto port = ParseUnsigned(text.substr(colon + 1));
+  return port && *port >= 1 && *port <= 65535;
+}
+
+bool IsCidr(std::string_view text) {
+  const size_t slash = text.find('/');
+  const std::string address(text.substr(0, slash));
+  std::array<unsigned char, sizeof(in6_addr)> bytes{};
+  unsigned longest = 0;
+  if (inet_pton(AF_INET, address.c_str(), bytes.data()) == 1) {
+    longest = 32;
+  } else if (inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1) {
+    longest = 128;
+  } else {
+    return false;
+  }
+  if (slash == std::string_view::npos) return true;
+  const auto prefix = ParseUnsigned(text.substr(slash + 1));
+  return prefix && *prefix <= longest;
+}
+
+bool IsOrigin(std::string_view text) {
+  if (text == "*") return true;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (text.starts_with(scheme)) return IsHost(text.substr(scheme.size()));
+  }
+  return false;
+}
+
+// The length of the well-formed sequence that `text` starts with; 0: it is malformed.
+size_t Utf8SequenceLength(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  const bool overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+  const bool outside = (lead == 0xED && byte(1) > 0x9F) || (lead == 0xF4 && byte(1) > 0x8F);
+  return overlong || outside ? 0 : length;
+}
+
+}  // namespace
+
+Range RangeOf(const google::protobuf::FieldDescriptor& field) {
+  for (const Limit& limit : kLimits) {
+    if (limit.field == LocalName(field)) return limit.range;
+  }
+  const bool narrow = field.cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_UINT32;
+  return {0, narrow ? UINT32_MAX : UINT64_MAX};
+}
+
+absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::string_view value) {
+  const std::string_view name = LocalName(field);
+  if (name == "Configuration.routers" && !IsEndpoint(value)) {
+    return Refuse(value, "a router endpoint: write tcp://host:port");
+  }
+  if (name == "Configuration.public_host" && !value.empty() && !IsHost(value)) {
+    return Refuse(value, "a host name or address");
+  }
+  if (name == "HttpSettings.trusted_proxies" && !IsCidr(value)) {
+    return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
+  }
+  if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {
+    return Refuse(value, "an origin: write \"*\" or https://example.org");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckApplicationName(std::string_view name) {
+  const auto bad_part = [](std::string_view part) {
+    return part.empty() || part == "." || part == "..";
+  };
+  bool good = !name.empty() && name.size() <= 255;
+  for (std::string_view rest = name; good;) {
+    const size_t slash = rest.find('/');
+    good = !bad_part(rest.substr(0, slash));
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  good = good && std::ranges::none_of(name, [](char c) {
+           return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
+         });
+  return good ? absl::OkStatus() : Refuse(name, "an application: write live or site3/gate");
+}
+
+bool IsUtf8(std::string_view text) {
+  while (!text.empty()) {
+    const size_t length = Utf8SequenceLength(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+}  // namespace millrace::config
