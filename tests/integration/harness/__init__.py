@@ -1,0 +1,1 @@
+"""What the integration tests stand on: processes, the cluster, its clients and its reports."""
