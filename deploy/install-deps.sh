@@ -1,22 +1,27 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that Millrace needs. Quick and silent when they are all there.
 #
-#   deploy/install-deps.sh [--build] [--runtime] [--test] [--docker] [--demo]      (default: --build)
+#   deploy/install-deps.sh [--compile | --build | --runtime | --test | --docker | --demo | --prometheus]...
 #
-# --build    compiler, build tools and libraries
-# --runtime  only what ready-made programs need
-# --test     clients, peers and Python modules of the tests
-# --docker   engine, Compose and what makes a base image
-# --demo     ffmpeg
+# --compile     compiler, build tools and libraries for the programs
+# --build       the same and what the tests and linters are built with (the default)
+# --runtime     only what ready-made programs need
+# --test        clients, peers and Python modules of the tests
+# --docker      engine, Compose and what makes a base image
+# --demo        ffmpeg
+# --prometheus  the monitoring server
 set -euo pipefail
 
-build=(
-  clang-16 lld-16 clang-tidy-16 clang-format-16 libclang-rt-16-dev llvm-16 ccache cmake ninja-build
-  pkg-config git ca-certificates
+compile=(
+  clang-16 lld-16 ccache cmake ninja-build pkg-config
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
   libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc libabsl-dev
   cppzmq-dev libzmq3-dev libssl-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libsqlite3-dev
-  nlohmann-json3-dev libgtest-dev libgmock-dev libbenchmark-dev prometheus-cpp-dev
+  nlohmann-json3-dev prometheus-cpp-dev
+)
+build=(
+  "${compile[@]}" clang-tidy-16 clang-format-16 libclang-rt-16-dev llvm-16 git ca-certificates
+  libgtest-dev libgmock-dev libbenchmark-dev
 )
 runtime=(
   libabsl20220623 libboost-json1.81.0 libboost-url1.81.0 libfmt9 libgrpc++1.51 libprometheus-cpp-core1.0
@@ -31,15 +36,18 @@ test=(
 )
 docker=(docker.io docker-compose mmdebstrap iptables ffmpeg curl jq)
 demo=(ffmpeg)
+prometheus=(prometheus)
 
 wanted=()
 for option in "${@:---build}"; do
   case $option in
+    --compile) wanted+=("${compile[@]}") ;;
     --build) wanted+=("${build[@]}") ;;
     --runtime) wanted+=("${runtime[@]}") ;;
     --test) wanted+=("${test[@]}") ;;
     --docker) wanted+=("${docker[@]}") ;;
     --demo) wanted+=("${demo[@]}") ;;
+    --prometheus) wanted+=("${prometheus[@]}") ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
     *) echo "install-deps.sh: unknown option $option (see --help)" >&2; exit 2 ;;
   esac

@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# Runs `docker-compose up` against a real Docker engine: publish, play, list, kick, scrape.
+#
+#   tests/docker/check.sh [--keep-data DIR]
+#
+# Uses the engine that answers; where none does and this is root, starts one of its own in a temporary folder (or DIR,
+# so that the next run need not build again) and stops it in the end. Where that cannot be: says SKIPPED, and why.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+data=''
+case ${1:-} in
+  '') ;;
+  --keep-data) data=${2:?--keep-data needs a folder} ;;
+  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;
+esac
+
+work=$(mktemp -d /tmp/millrace-docker.XXXXXX)
+engine=0 started=0 publisher=0 passed=0 failed=0
+log=$work/log
+
+skip() {
+  echo "SKIPPED: dockerd cannot be started: $*"
+  exit 0
+}
+
+say() { printf '%(%T)T docker: %s\n' -1 "$*"; }
+
+# check DESCRIPTION COMMAND...: one line of the result.
+check() {
+  local what=$1
+  shift
+  if "$@" >"$log" 2>&1; then
+    say "ok: $what"
+    passed=$((passed + 1))
+  else
+    say "FAILED: $what"
+    tail -n 40 "$log" | sed 's/^/    /'
+    failed=$((failed + 1))
+  fi
+}
+
+# await SECONDS COMMAND...: until the command succeeds.
+await() {
+  local deadline=$((SECONDS + $1))
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || return 1
+    sleep 0.2
+  done
+}
+
+# --- the engine --------------------------------------------------------------------------------------------
+
+start_engine() {
+  ((EUID == 0)) || skip "not root, and no engine answers"
+  command -v dockerd >/dev/null || skip "it is not installed"
+  export DOCKER_HOST=unix://$work/docker.sock
+  # Nothing of the host's network is changed: no firewall rules, no default bridge. The networks that Compose makes
+  # are bridges of their own, published ports go through docker-proxy, and images are built with the host's network.
+  setpriv --pdeathsig TERM dockerd --host "$DOCKER_HOST" --data-root "${data:-$work/data}" \
+    --exec-root "$work/exec" --pidfile "$work/docker.pid" --bridge=none --iptables=false --ip6tables=false \
+    --ip-masq=false --ip-forward=false >"$work/dockerd.log" 2>&1 </dev/null &
+  engine=$!
+  export MILLRACE_BUILD_NETWORK=host
+  local deadline=$((SECONDS + 30))
+  until docker info >/dev/null 2>&1; do
+    if ! kill -0 "$engine" 2>/dev/null || ((SECONDS >= deadline)); then
+      skip "$(grep -v level=info "$work/dockerd.log" | tail -n 1)"
+    fi
+    sleep 0.2
+  done
+  say "started an engine: $(docker info --format '{{.ServerVersion}}, {{.Driver}}')"
+}
+
+# The base image is made from Debian's packages, as the official one is: an engine of our own pulls nothing.
+make_base_image() {
+  ! docker image inspect debian:bookworm-slim >/dev/null 2>&1 || return 0
+  local base=build/docker/bookworm-slim.tar
+  if [[ ! -s $base ]]; then
+    say "making debian:bookworm-slim"
+    mkdir -p "${base%/*}"
+    mmdebstrap --quiet --variant=minbase --dpkgopt='path-exclude=/usr/share/doc/*' \
+      --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$base.part"
+    mv "$base.part" "$base"
+  fi
+  docker import "$base" debian:bookworm-slim >/dev/null
+}
+
+clean_up() {
+  local status=$?
+  trap - EXIT
+  ((publisher == 0)) || kill "$publisher" 2>/dev/null || true
+  if ((started)); then
+    ((failed == 0 && status == 0)) || compose logs --tail 40 --no-color || true
+    compose down --volumes --timeout 15 >"$log" 2>&1 || cat "$log"
+  fi
+  if ((engine)); then
+    kill -TERM "$engine" 2>/dev/null || true
+    wait "$engine" 2>/dev/null || true
+  fi
+  rm -rf --one-file-system "$work" || true
+  exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM HUP
+
+compose() {
+  if docker compose version >/dev/null 2>&1; then docker compose "$@"; else docker-compose "$@"; fi
+}
+
+deploy/install-deps.sh --docker || skip "its packages cannot be installed"
+docker info >/dev/null 2>&1 || start_engine
+((engine == 0)) || make_base_image
+
+# --- the cluster -------------------------------------------------------------------------------------------
+
+services=(control-plane router rtmp-gateway http-gateway prometheus)
+export COMPOSE_PROJECT_NAME=millrace-check MILLRACE_TAG=check
+export MILLRACE_RTMP_PORT=21935 MILLRACE_HTTP_PORT=28080 MILLRACE_GRPC_PORT=25051
+export MILLRACE_CONTROL_PLANE_METRICS_PORT=29101 MILLRACE_PROMETHEUS_PORT=29090
+rtmp=rtmp://127.0.0.1:$MILLRACE_RTMP_PORT http=http://127.0.0.1:$MILLRACE_HTTP_PORT
+stream=live/check
+
+cli() { compose exec -T control-plane millrace "$@"; }
+container() { compose ps -q "$1"; }
+healthy() { [[ $(docker inspect --format '{{.State.Health.Status}}' "$(container "$1")") == healthy ]]; }
+not_root() { [[ $(docker exec "$(container "$1")" id -u) != 0 ]]; }
+one_process() { (($(docker top "$(container "$1")" -o pid | tail -n +2 | wc -l) == 1)); }
+
+publish() {
+  ffmpeg -hide_banner -loglevel warning -nostdin -re -f lavfi -i testsrc2=size=640x360:rate=25 \
+    -f lavfi -i sine=frequency=440:sample_rate=48000 -t 120 -c:v libx264 -preset ultrafast -bf 2 -g 25 \
+    -pix_fmt yuv420p -b:v 500k -c:a aac -b:a 96k -f flv "$rtmp/$stream" >"$work/publisher.log" 2>&1 &
+  publisher=$!
+}
+
+# Decoded frames of 4 seconds, at least 60 of them.
+plays() {
+  timeout 30 ffmpeg -hide_banner -v error -nostdin -i "$1" -map 0:v -map 0:a -t 4 -f framemd5 "$work/frames" -y &&
+    (($(grep -c '^0,' "$work/frames") >= 60 && $(grep -c '^1,' "$work/frames") >= 60))
+}
+
+listed() { cli streams list --json | grep -F "\"$stream\""; }
+gone() { ! kill -0 "$publisher" 2>/dev/null; }
+
+# Four processes, each scraped without an error, and what they say is there.
+scraped() {
+  local api=http://127.0.0.1:$MILLRACE_PROMETHEUS_PORT/api/v1
+  curl -fsS "$api/targets?state=active" | jq -e \
+    '.data.activeTargets | map("\(.labels.job) \(.scrapeUrl) \(.health) \(.lastError)") | .[]' &&
+    curl -fsS "$api/targets?state=active" | jq -e \
+      '.data.activeTargets | (map(.scrapeUrl) | unique | length) >= 4 and all(.health == "up")' &&
+    curl -fsS "$api/query" --data-urlencode 'query=sum(millrace_ingest_frames_total) > 0' |
+    jq -e '.data.result | length == 1'
+}
+
+say "building the images and starting the cluster"
+started=1
+build_log=$work/build.log
+began=$SECONDS
+if ! compose up --detach --build >"$build_log" 2>&1; then
+  tail -n 60 "$build_log"
+  say "FAILED: compose up"
+  exit 1
+fi
+say "compose up took $((SECONDS - began)) s"
+
+for service in "${services[@]}"; do check "$service is healthy" await 60 healthy "$service"; done
+for service in "${services[@]}"; do
+  check "$service does not run as root" not_root "$service"
+  check "$service is one process" one_process "$service"
+done
+publish
+check "the stream is listed" await 10 listed
+check "RTMP plays" plays "$rtmp/$stream"
+check "HTTP-FLV plays" plays "$http/$stream.flv"
+check "three nodes are listed" eval '(($(cli nodes list --json | grep -o "\"bookworm\|-gateway\|router-" | wc -l) >= 3))'
+check "the publisher's session is listed" eval 'cli sessions list --json | grep -F "\"$stream\""'
+check "Prometheus scrapes every process" await 60 scraped
+check "the stream is kicked and banned" cli streams kick "$stream" --reason 'docker check' --ban 1m
+check "its publisher is gone within a second or two" await 2 gone
+check "the ban is listed" eval 'cli bans list --json | grep -F "$stream"'
+check "the banned publisher cannot come back" eval \
+  '! timeout 10 ffmpeg -v error -nostdin -f lavfi -i testsrc2=size=320x180:rate=25 -t 3 -c:v libx264 -f flv "$rtmp/$stream"'
+
+say "$passed passed, $failed failed"
+((failed == 0))
