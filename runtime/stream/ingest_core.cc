@@ -148,6 +148,10 @@ void IngestCore::Process(InputFrame input, IngestTime at) {
                                         .dts_ns = input.dts_ns,
                                         .pts_ns = input.pts_ns,
                                         .arrival_ns = at.monotonic_ns});
+  for (size_t kind = 0; kind < media::TimestampRepair::kKinds; ++kind) {
+    const auto named = static_cast<media::TimestampRepair::Kind>(kind);
+    if (repaired.Has(named)) output_.repaired(named);
+  }
   media::Frame frame;
   frame.track = input.track;
   frame.flags = input.flags;

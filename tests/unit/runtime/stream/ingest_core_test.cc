@@ -54,7 +54,7 @@ class IngestCoreTest : public testing::Test {
                            log_.push_back(line);
                          },
                      .dropped = [this](IngestDrop drop) { log_.push_back(IngestDropName(drop)); },
-                     .repaired = [](media::RepairKind) {}});
+                     .repaired = [](media::TimestampRepair::Kind) {}});
   }
   IngestTime At(int64_t ms) { return {ms * kMs, 1'000'000'000'000'000'000 + ms * kMs}; }
   void Key(int64_t dts) { Push(1, dts, media::kClosedRandomAccess); }
