@@ -11,7 +11,7 @@ from harness.processes import _die_with_parent
 
 class Tool:
     def __init__(self, program, *arguments):
-        self.arguments = [str(TOOLS / program), *map(str, arguments)]
+        self.arguments = [self.path(program), *map(str, arguments)]
         self.child = subprocess.Popen(self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                       text=True, bufsize=1, preexec_fn=_die_with_parent)
         self.events = []
@@ -19,6 +19,10 @@ class Tool:
         self.ended = False
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
+
+    @staticmethod
+    def path(program):
+        return str(TOOLS / program)
 
     def _read(self):
         for line in self.child.stdout:
