@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -91,7 +92,12 @@ class Backend {
       } else {
         sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
       }
-      queue_ = std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1);
+      // The writer takes no signals: it may start before main has said who handles them.
+      queue_ = std::make_shared<spdlog::details::thread_pool>(kQueuedLines, 1, [] {
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      });
       logger_ = std::make_shared<spdlog::async_logger>(
           "millrace", std::move(sink), queue_, spdlog::async_overflow_policy::overrun_oldest);
     }

@@ -1,0 +1,123 @@
+#include "gateways/http/request.h"
+
+#include <fmt/format.h>
+
+#include "absl/status/status.h"
+#include "runtime/bus/stream_name.h"
+
+namespace millrace::http {
+namespace {
+
+constexpr std::string_view kFlv = ".flv";
+
+int HexDigit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Proxies and old clients send "http://host/path" (RFC 9112 §3.2.2).
+std::string_view StripAuthority(std::string_view target) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!target.starts_with(scheme)) continue;
+    const size_t path = target.find_first_of("/?", scheme.size());
+    return path == std::string_view::npos ? "/" : target.substr(path);
+  }
+  return target;
+}
+
+std::string_view QueryOf(std::string_view target) {
+  const size_t mark = target.find('?');
+  if (mark == std::string_view::npos) return {};
+  const std::string_view query = target.substr(mark + 1);
+  return query.substr(0, query.find('#'));
+}
+
+std::string Message(const absl::Status& status) {
+  return std::string(status.message().data(), status.message().size());
+}
+
+}  // namespace
+
+std::string_view PathOf(std::string_view target) {
+  const std::string_view stripped = StripAuthority(target);
+  return stripped.substr(0, stripped.find_first_of("?#"));
+}
+
+std::optional<std::string> DecodePercent(std::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      decoded += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const int high = HexDigit(text[i + 1]);
+    const int low = HexDigit(text[i + 2]);
+    if (high < 0 || low < 0) return std::nullopt;
+    decoded += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return decoded;
+}
+
+std::optional<std::string> QueryArgument(std::string_view query, std::string_view key) {
+  while (!query.empty()) {
+    const size_t end = query.find('&');
+    const std::string_view argument = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+    const size_t equals = argument.find('=');
+    if (argument.substr(0, equals) != key) continue;
+    std::string value(equals == std::string_view::npos ? std::string_view()
+                                                       : argument.substr(equals + 1));
+    for (char& c : value) {
+      if (c == '+') c = ' ';
+    }
+    return DecodePercent(value);
+  }
+  return std::nullopt;
+}
+
+std::string CleanText(std::string_view text, size_t limit) {
+  std::string clean;
+  for (const char c : text.substr(0, limit)) clean += c >= 0x20 && c < 0x7f ? c : '?';
+  return clean;
+}
+
+Route RouteRequest(std::string_view target) {
+  const std::string_view encoded = PathOf(target);
+  const auto refuse = [&](Fault fault, std::string detail) {
+    return Problem{fault, std::move(detail), std::string(encoded)};
+  };
+  const std::optional<std::string> path = DecodePercent(encoded);
+  if (!path)
+    return refuse(Fault::kBadTarget,
+                  "A '%' is followed by two hexadecimal digits; write '%25' for itself.");
+  if (!path->starts_with('/')) return refuse(Fault::kBadTarget, "A path begins with '/'.");
+  if (*path == "/") return Index{};
+  if (!path->ends_with(kFlv)) {
+    return refuse(Fault::kUnknownPath, "Streams play at /app/name.flv; GET / says more.");
+  }
+  Play play;
+  play.stream = path->substr(1, path->size() - 1 - kFlv.size());
+  if (const absl::Status valid = bus::ValidateStreamName(play.stream); !valid.ok()) {
+    return refuse(Fault::kInvalidName,
+                  fmt::format("{}. Streams play at /app/name.flv.", Message(valid)));
+  }
+  const std::string_view query = QueryOf(StripAuthority(target));
+  if (const std::optional<std::string> only = QueryArgument(query, "only")) {
+    if (*only == "audio") {
+      play.selection = Selection::kAudio;
+    } else if (*only == "video") {
+      play.selection = Selection::kVideo;
+    } else {
+      return refuse(Fault::kBadQuery,
+                    "The argument 'only' is 'audio' or 'video'; leave it out for both.");
+    }
+  }
+  return play;
+}
+
+}  // namespace millrace::http

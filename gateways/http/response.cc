@@ -1,0 +1,133 @@
+#include "gateways/http/response.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace millrace::http {
+namespace {
+
+constexpr std::string_view kMethods = "GET, HEAD, OPTIONS";
+constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+std::string_view ReasonPhrase(unsigned status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 204:
+      return "No Content";
+    case 400:
+      return "Bad Request";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "";
+  }
+}
+
+constexpr std::string_view kIndex =
+    "Millrace http-gateway\n"
+    "\n"
+    "A stream that is published as app/name (by RTMP: rtmp://HOST/app/name) plays here at\n"
+    "\n"
+    "  /app/name.flv              HTTP-FLV: mpegts.js, flv.js, ffplay, VLC\n"
+    "  /app/name.flv?only=audio   its sound alone\n"
+    "  /app/name.flv?only=video   its pictures alone\n"
+    "\n"
+    "A stream that nobody publishes yet is waited for, then answered with 404.\n";
+
+}  // namespace
+
+std::string HttpDate(std::time_t time) {
+  std::tm utc{};
+  gmtime_r(&time, &utc);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[utc.tm_wday], utc.tm_mday,
+                     kMonths[utc.tm_mon], utc.tm_year + 1900, utc.tm_hour, utc.tm_min, utc.tm_sec);
+}
+
+std::string Render(const Response& response, const RenderOptions& options) {
+  std::string text =
+      fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nServer: Millrace/{}\r\n", response.status,
+                  ReasonPhrase(response.status), HttpDate(options.now), MILLRACE_VERSION);
+  for (const auto& [name, value] : response.fields) {
+    text += fmt::format("{}: {}\r\n", name, value);
+  }
+  // RFC 9110 §8.6: never with 204.
+  if (!response.close_delimited && response.status != 204) {
+    text += fmt::format("Content-Length: {}\r\n", response.body.size());
+  }
+  const bool keep = options.keep_alive && (options.head_only || !response.close_delimited);
+  text += keep ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  if (!options.head_only && !response.close_delimited) text += response.body;
+  return text;
+}
+
+Response ProblemResponse(const Problem& problem) {
+  Response response;
+  response.status = FaultStatus(problem.fault);
+  response.Set("Content-Type", "application/problem+json");
+  response.Set("Cache-Control", "no-store");
+  if (problem.fault == Fault::kMethod) response.Set("Allow", std::string(kMethods));
+  if (response.status == 503) response.Set("Retry-After", "5");
+  response.body = RenderProblem(problem);
+  return response;
+}
+
+Response IndexResponse() {
+  Response response;
+  response.Set("Content-Type", "text/plain; charset=utf-8");
+  response.Set("Cache-Control", "no-cache");
+  response.Set("X-Content-Type-Options", "nosniff");
+  response.body = kIndex;
+  return response;
+}
+
+Response FlvResponse() {
+  Response response;
+  response.Set("Content-Type", "video/x-flv");
+  response.Set("Cache-Control", "no-store");
+  response.Set("X-Accel-Buffering", "no");  // nginx in front would hold the stream back
+  response.close_delimited = true;
+  return response;
+}
+
+void AddCors(Response& response, std::span<const std::string> allowed, std::string_view origin) {
+  const auto has = [&](std::string_view wanted) {
+    return std::find(allowed.begin(), allowed.end(), wanted) != allowed.end();
+  };
+  if (has("*")) {
+    response.Set("Access-Control-Allow-Origin", "*");
+  } else {
+    response.Set("Vary", "Origin");
+    if (origin.empty() || !has(origin)) return;
+    response.Set("Access-Control-Allow-Origin", std::string(origin));
+  }
+  response.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Date, Retry-After");
+}
+
+Response OptionsResponse(bool preflight) {
+  Response response;
+  response.status = 204;
+  response.Set("Allow", std::string(kMethods));
+  if (preflight) {
+    response.Set("Access-Control-Allow-Methods", std::string(kMethods));
+    // '*' does not cover Authorization.
+    response.Set("Access-Control-Allow-Headers", "*, Authorization");
+    response.Set("Access-Control-Max-Age", "86400");
+  }
+  return response;
+}
+
+}  // namespace millrace::http

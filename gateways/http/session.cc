@@ -1,0 +1,528 @@
+#include "gateways/http/session.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "gateways/http/net_address.h"
+#include "gateways/http/request.h"
+#include "gateways/http/response.h"
+
+namespace millrace::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using asio::ip::tcp;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using stream::ViewerEnd;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr milliseconds kWriteTime{10'000};
+// After the last byte a client is given so long to read it before the connection is closed under
+// it.
+constexpr milliseconds kLingerTime{1'000};
+// What a client may send behind its request while it is being answered.
+constexpr size_t kMaxRubbish = 64 * 1024;
+constexpr size_t kMaxUserAgent = 256;
+constexpr size_t kMaxForwarded = 16;
+
+struct Request {
+  enum class Method { kGet, kHead, kOptions, kOther };
+  Method method = Method::kOther;
+  std::string target;
+  std::string origin;
+  std::string user_agent;
+  std::vector<std::string> forwarded;
+  bool preflight = false;
+  bool keep_alive = false;
+};
+
+enum class After { kNext, kLinger, kClose };  // what becomes of the connection
+
+struct Gone {};  // the client left without asking for anything
+using ReadResult = std::variant<Request, Problem, Gone>;
+
+std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
+
+Request ToRequest(const beast::http::request_parser<beast::http::empty_body>& parser) {
+  namespace field = beast::http;
+  const auto& message = parser.get();
+  Request request;
+  switch (message.method()) {
+    case field::verb::get:
+      request.method = Request::Method::kGet;
+      break;
+    case field::verb::head:
+      request.method = Request::Method::kHead;
+      break;
+    case field::verb::options:
+      request.method = Request::Method::kOptions;
+      break;
+    default:
+      break;
+  }
+  request.target = Text(message.target());
+  request.origin = Text(message[field::field::origin]);
+  request.user_agent = CleanText(Text(message[field::field::user_agent]), kMaxUserAgent);
+  request.preflight = message.count("Access-Control-Request-Method") > 0;
+  const auto lines = message.equal_range("X-Forwarded-For");
+  for (auto line = lines.first; line != lines.second; ++line) {
+    // The nearest proxies write last.
+    if (request.forwarded.size() == kMaxForwarded)
+      request.forwarded.erase(request.forwarded.begin());
+    request.forwarded.push_back(Text(line->value()));
+  }
+  // A body is not read: what follows it cannot be found.
+  request.keep_alive = message.keep_alive() && parser.is_done();
+  return request;
+}
+
+int64_t UnixMs() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+class Session final : public stream::ViewerObserver, public std::enable_shared_from_this<Session> {
+ public:
+  Session(SessionContext& context, size_t shard, tcp::socket socket, bool full)
+      : context_(context),
+        node_(context.node),
+        shard_(shard),
+        full_(full),
+        socket_(std::move(socket)),
+        timer_(socket_.get_executor()) {}
+
+  // Keeps the session alive by its caller's share.
+  asio::awaitable<void> Serve() {
+    boost::system::error_code error;
+    socket_.set_option(tcp::no_delay(true), error);
+    peer_ = socket_.remote_endpoint(error);
+    if (error) co_return;
+    const bool linger = co_await ServeRequests();
+    if (linger) co_await Linger();
+    socket_.close(error);
+  }
+
+ private:
+  // --- requests ---
+
+  // Whether the client should be given time to read what was last sent.
+  asio::awaitable<bool> ServeRequests() {
+    const v1::HttpSettings settings = node_.configuration()->http();
+    while (true) {
+      if (buffer_ == nullptr)
+        buffer_ = std::make_unique<beast::flat_buffer>(settings.max_header() + 4096);
+      const ReadResult read = co_await ReadRequest(*buffer_, settings);
+      if (std::holds_alternative<Gone>(read)) co_return false;
+      if (const auto* problem = std::get_if<Problem>(&read)) {
+        request_ = {};
+        CountFault(*problem);
+        const After after = co_await Answer(ProblemResponse(*problem));
+        co_return after == After::kLinger;
+      }
+      request_ = std::get<Request>(read);
+      const Route route = Decide();
+      After after = After::kNext;
+      if (const auto* play = std::get_if<Play>(&route)) {
+        after = co_await PlayStream(*play);
+      } else {
+        after = co_await Answer(ResponseTo(route));
+      }
+      if (after != After::kNext) co_return after == After::kLinger;
+    }
+  }
+
+  asio::awaitable<ReadResult> ReadRequest(beast::flat_buffer& buffer,
+                                          const v1::HttpSettings& settings) {
+    beast::http::request_parser<beast::http::empty_body> parser;
+    parser.header_limit(static_cast<uint32_t>(settings.max_header()));
+    StartTimer(milliseconds(settings.header_timeout()));
+    auto [error, read] = co_await beast::http::async_read_header(socket_, buffer, parser, kAwait);
+    const bool timed_out = StopTimer();
+    if (!error) co_return ToRequest(parser);
+    if (timed_out) {
+      if (buffer.size() == 0 && !parser.got_some()) co_return Gone{};
+      co_return Problem{
+          Fault::kHeaderTimeout,
+          fmt::format("The whole header has to come within {} ms.", settings.header_timeout()), ""};
+    }
+    if (error == beast::http::error::header_limit || error == beast::http::error::buffer_overflow) {
+      co_return Problem{Fault::kHeaderTooLarge,
+                        fmt::format("The header may have {} bytes.", settings.max_header()), ""};
+    }
+    static const auto& parser_errors =
+        beast::http::make_error_code(beast::http::error::bad_method).category();
+    const bool malformed = error.category() == parser_errors &&
+                           error != beast::http::error::end_of_stream &&
+                           error != beast::http::error::partial_message;
+    if (!malformed) co_return Gone{};
+    co_return Problem{Fault::kMalformed,
+                      fmt::format("The request cannot be read: {}.", error.message()), ""};
+  }
+
+  // What the request comes to, with all that forbids it.
+  Route Decide() {
+    const bool draining = context_.draining;
+    if (full_ || draining) request_.keep_alive = false;
+    const std::string path(PathOf(request_.target));
+    if (full_) {
+      return Problem{Fault::kTooManyConnections, "Ask another node, or ask again later.", path};
+    }
+    if (request_.method == Request::Method::kOther) {
+      return Problem{Fault::kMethod, "Ask with GET or HEAD.", path};
+    }
+    if (request_.method == Request::Method::kOptions) return Index{};
+    Route route = RouteRequest(request_.target);
+    const auto* play = std::get_if<Play>(&route);
+    if (play == nullptr) return route;
+    if (draining) return Problem{Fault::kDraining, "Ask another node, or ask again later.", path};
+    FindClient();
+    if (const auto reason = node_.bans().Refusal(play->stream, client_.ToString(), "", UnixMs())) {
+      return Problem{
+          Fault::kBanned,
+          fmt::format("A ban is in force: {}. Ask the operator, or wait until it is over.",
+                      *reason),
+          path};
+    }
+    return route;
+  }
+
+  Response ResponseTo(const Route& route) {
+    if (const auto* problem = std::get_if<Problem>(&route)) {
+      CountFault(*problem);
+      return ProblemResponse(*problem);
+    }
+    return request_.method == Request::Method::kOptions ? OptionsResponse(request_.preflight)
+                                                        : IndexResponse();
+  }
+
+  void CountFault(const Problem& problem) {
+    const char* name = FaultName(problem.fault);
+    if (IsProtocolError(problem.fault)) {
+      node_.metrics()
+          .Counter("millrace_protocol_errors_total", "Things that clients did wrong",
+                   {{"protocol", "http"}, {"error", name}})
+          .Increment();
+    }
+    if (const auto suppressed = context_.bad_requests.Allow(steady_clock::now())) {
+      node_.logger().Info("request refused", {{"error", name},
+                                              {"peer", PeerText()},
+                                              {"path", problem.instance},
+                                              {"detail", problem.detail},
+                                              {"suppressed", *suppressed}});
+    }
+  }
+
+  std::string RenderResponse(Response response, bool head_only) {
+    const auto configuration = node_.configuration();
+    const auto& origins = configuration->http().allow_origins();
+    const std::vector<std::string> allowed(origins.begin(), origins.end());
+    AddCors(response, allowed, request_.origin);
+    RenderOptions options;
+    options.head_only = head_only;
+    options.keep_alive = request_.keep_alive;
+    options.now = std::time(nullptr);
+    return Render(response, options);
+  }
+
+  asio::awaitable<After> Answer(Response response) {
+    const std::string bytes =
+        RenderResponse(std::move(response), request_.method == Request::Method::kHead);
+    const auto buffer = asio::buffer(bytes);
+    StartTimer(kWriteTime);
+    auto [error, written] = co_await asio::async_write(socket_, buffer, kAwait);
+    StopTimer();
+    if (error) co_return After::kClose;
+    co_return request_.keep_alive ? After::kNext : After::kLinger;
+  }
+
+  // --- streams ---
+
+  void FindClient() {
+    const auto peer = ParseIpAddress(peer_.address().to_string());
+    if (peer) client_ = *peer;
+    const auto configuration = node_.configuration();
+    std::vector<Network> trusted;
+    for (const std::string& text : configuration->http().trusted_proxies()) {
+      if (const auto network = ParseNetwork(text)) trusted.push_back(*network);
+    }
+    const IpAddress client = ClientAddress(client_, request_.forwarded, trusted);
+    forwarded_ = !(client == client_);
+    client_ = client;
+  }
+
+  // "ip:port"; the port of a client behind a proxy is not known.
+  std::string ClientText() const {
+    const std::string address = client_.ToString();
+    if (forwarded_) return address;
+    return client_.is_v4() ? fmt::format("{}:{}", address, peer_.port())
+                           : fmt::format("[{}]:{}", address, peer_.port());
+  }
+  std::string PeerText() const {
+    return fmt::format("{}:{}", peer_.address().to_string(), peer_.port());
+  }
+
+  void OpenRecord(const Play& play) {
+    v1::Session row;
+    row.set_protocol("http-flv");
+    row.set_role(v1::ROLE_VIEWER);
+    row.set_stream(play.stream);
+    row.set_address(ClientText());
+    row.set_user_agent(request_.user_agent);
+    auto kick = [weak = weak_from_this(),
+                 executor = socket_.get_executor()](const std::string& reason) {
+      asio::post(executor, [weak, reason] {
+        if (const auto self = weak.lock()) self->Kicked(reason);
+      });
+    };
+    record_ = node_.sessions().Open(std::move(row), std::move(kick));
+    logger_ = node_.logger().With(
+        {{"session", record_->id()}, {"stream", play.stream}, {"peer", ClientText()}});
+  }
+
+  asio::awaitable<After> PlayStream(const Play& play) {
+    const auto began = steady_clock::now();
+    play_ = {};
+    play_.head = request_.method == Request::Method::kHead;
+    OpenRecord(play);
+    stream::ViewerOptions options;
+    options.stream = play.stream;
+    options.protocol = "http-flv";
+    options.lane = play_.head ? FlvHeadLane(play.selection) : FlvLane(play.selection);
+    options.settings = node_.settings(play.stream);
+    const uint32_t wait_ms = options.settings.wait_timeout();
+    viewer_ = node_.feeds().View(shard_, socket_, std::move(options), record_, *this);
+    co_await Watch();
+    viewer_.reset();
+
+    After after = play_.client_left ? After::kClose : After::kLinger;
+    if (play_.started && play_.head && !play_.client_left) {
+      after = co_await Answer(FlvResponse());
+    } else if (!play_.started && !play_.client_left) {
+      const Problem problem = NotPlayed(play, wait_ms);
+      CountFault(problem);
+      after = co_await Answer(ProblemResponse(problem));
+    }
+    const char* reason = EndReason();
+    node_.sessions().Close(*record_, reason);
+    const std::chrono::duration<double> lasted = steady_clock::now() - began;
+    logger_.Info("viewer left", {{"reason", reason},
+                                 {"detail", play_.end_text},
+                                 {"played", play_.started && !play_.head},
+                                 {"seconds", lasted.count()},
+                                 {"bytes", record_->bytes_out.load()},
+                                 {"frames_dropped", record_->frames_dropped.load()}});
+    record_.reset();
+    if (play_.end == ViewerEnd::kTooSlow) {
+      // What it did not read for so long is not kept for it.
+      boost::system::error_code ignored;
+      socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+      co_return After::kClose;
+    }
+    co_return after;
+  }
+
+  // Reads what the client sends until it leaves or the viewer has ended. Before the stream starts
+  // that may be the next request; afterwards it means nothing.
+  asio::awaitable<void> Watch() {
+    std::array<uint8_t, 64> bytes;
+    const auto piece = asio::buffer(bytes);
+    size_t discarded = 0;
+    while (!play_.finished) {
+      auto [error, read] = co_await socket_.async_read_some(piece, kAwait);
+      if (read > 0 && buffer_ != nullptr && buffer_->max_size() - buffer_->size() >= read) {
+        asio::buffer_copy(buffer_->prepare(read), piece, read);
+        buffer_->commit(read);
+      } else {
+        discarded += read;
+      }
+      if (play_.finished) co_return;
+      if (error || discarded > kMaxRubbish) {
+        play_.client_left = true;
+        play_.flooded = !error;
+        co_return;
+      }
+    }
+  }
+
+  void Finished() {
+    play_.finished = true;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+
+  void Kicked(const std::string& reason) {
+    if (viewer_ == nullptr) return;
+    play_.kicked = true;
+    viewer_->Finish({}, reason);
+  }
+
+  std::vector<uint8_t> OnStart(const media::TrackSet& tracks) override {
+    play_.started = true;
+    if (play_.head) {
+      asio::post(socket_.get_executor(), [weak = weak_from_this()] {
+        if (const auto self = weak.lock()) self->Finished();
+      });
+      return {};
+    }
+    logger_.Info("viewer started",
+                 {{"user_agent", request_.user_agent}, {"tracks", tracks.tracks.size()}});
+    buffer_.reset();  // nothing is asked on this connection any more
+    request_.keep_alive = false;
+    const std::string head = RenderResponse(FlvResponse(), false);
+    return {head.begin(), head.end()};
+  }
+
+  // HTTP-FLV has no way to say why in band: the connection ends behind the last whole tag.
+  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) override { return {}; }
+
+  void OnEnded(ViewerEnd end, const std::string& text) override {
+    play_.end = end;
+    play_.end_text = text;
+    play_.client_left = end == ViewerEnd::kSocket;
+    Finished();
+  }
+
+  Problem NotPlayed(const Play& play, uint32_t wait_ms) const {
+    const std::string path(PathOf(request_.target));
+    if (play_.end == ViewerEnd::kNoTracks) {
+      const char* what = play.selection == Selection::kVideo   ? "H.264 video"
+                         : play.selection == Selection::kAudio ? "AAC audio"
+                                                               : "H.264 or AAC track";
+      return {
+          Fault::kNoSuchTracks,
+          fmt::format("{} is live but has no {}, which is what FLV carries.{}", play.stream, what,
+                      play.selection == Selection::kAll ? "" : " Leave the argument 'only' out."),
+          path};
+    }
+    if (play_.kicked && context_.draining) {
+      return {Fault::kDraining, "Ask another node, or ask again later.", path};
+    }
+    if (play_.kicked) {
+      return {Fault::kKicked, fmt::format("The reason given: {}.", play_.end_text), path};
+    }
+    return {
+        Fault::kNoSuchStream,
+        fmt::format(
+            "{} was not there to play within {} s. Publish it (by RTMP to /{}), then ask again.",
+            play.stream, wait_ms / 1000.0, play.stream),
+        path};
+  }
+
+  const char* EndReason() const {
+    if (play_.kicked && (play_.end == ViewerEnd::kRequested || !play_.end)) return "kicked";
+    if (play_.flooded) return "protocol_error";
+    if (play_.head && play_.started) return "head";
+    return stream::ViewerEndName(play_.end.value_or(ViewerEnd::kSocket));
+  }
+
+  // --- the socket ---
+
+  // Sends FIN, then reads until the client has closed too: closing over unread bytes would reset
+  // the connection and with it what the client has not read yet.
+  asio::awaitable<void> Linger() {
+    boost::system::error_code error;
+    socket_.shutdown(tcp::socket::shutdown_send, error);
+    if (error) co_return;
+    std::array<uint8_t, 512> rubbish;
+    const auto buffer = asio::buffer(rubbish);
+    StartTimer(kLingerTime);
+    for (size_t total = 0; total < kMaxRubbish;) {
+      auto [read_error, read] = co_await socket_.async_read_some(buffer, kAwait);
+      if (read_error) break;
+      total += read;
+    }
+    StopTimer();
+  }
+
+  // Cancels what the socket waits for when `time` is over.
+  void StartTimer(milliseconds time) {
+    timed_out_ = false;
+    const uint64_t round = ++timer_round_;
+    timer_.expires_after(time);
+    timer_.async_wait([weak = weak_from_this(), round](const boost::system::error_code& error) {
+      const auto self = error ? nullptr : weak.lock();
+      if (self == nullptr || self->timer_round_ != round) return;
+      self->timed_out_ = true;
+      boost::system::error_code ignored;
+      self->socket_.cancel(ignored);
+    });
+  }
+  // Whether it was over.
+  bool StopTimer() {
+    ++timer_round_;
+    timer_.cancel();
+    return timed_out_;
+  }
+
+  SessionContext& context_;
+  node::Node& node_;
+  const size_t shard_;
+  const bool full_;
+  tcp::socket socket_;
+  tcp::endpoint peer_;
+  asio::steady_timer timer_;
+  uint64_t timer_round_ = 0;
+  bool timed_out_ = false;
+
+  std::unique_ptr<beast::flat_buffer> buffer_;  // what was read and not used yet
+  Request request_;
+  IpAddress client_;
+  bool forwarded_ = false;  // the client's address is a proxy's word
+
+  log::Logger logger_;
+  std::shared_ptr<rpc::SessionRecord> record_;
+  std::unique_ptr<stream::Viewer> viewer_;  // before socket_ in destruction
+
+  struct Playing {
+    bool head = false;
+    bool started = false;
+    bool finished = false;  // the viewer has ended, or is not needed any more
+    bool kicked = false;
+    bool client_left = false;
+    bool flooded = false;
+    std::optional<ViewerEnd> end;
+    std::string end_text;
+  };
+  Playing play_;
+};
+
+}  // namespace
+
+void StartSession(SessionContext& context, size_t shard, tcp::socket socket, bool full) {
+  const auto executor = socket.get_executor();
+  auto session = std::make_shared<Session>(context, shard, std::move(socket), full);
+  ++context.connections;
+  Session* raw = session.get();
+  asio::co_spawn(executor, raw->Serve(),
+                 [session = std::move(session), &context](const std::exception_ptr& failure) {
+                   --context.connections;
+                   if (failure) std::rethrow_exception(failure);
+                 });
+}
+
+}  // namespace millrace::http
