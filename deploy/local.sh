@@ -96,6 +96,11 @@ ready() {
     read -r -t 2 line <&3 && echo "$line") 2>/dev/null && [[ $line == *' 200'* ]]
 }
 
+age_of() {
+  local began
+  began=$(stat -c %Y "/proc/$1" 2>/dev/null) && echo "$(($(date +%s) - began)) s"
+}
+
 status() {
   running || { echo "Millrace is not running (state: $home)."; return 3; }
   local name pid state all=0
@@ -112,7 +117,7 @@ status() {
     else
       pid=- state='waiting to restart' all=1
     fi
-    printf '%-14s %8s %10s %9s  %s\n' "$name" "$pid" "$(ps -o etime= -p "$pid" 2>/dev/null | tr -d ' ')" \
+    printf '%-14s %8s %10s %9s  %s\n' "$name" "$pid" "$(age_of "$pid")" \
       "$(cat "$home/run/$name.restarts" 2>/dev/null)" "$state"
   done
   return "$all"
