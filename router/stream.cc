@@ -164,11 +164,12 @@ void Stream::Refuse(const Sender& to, uint64_t request_id, v1::RefusalReason rea
 }
 
 void Stream::Dismiss(v1::RefusalReason reason, const std::string& text) {
+  const uint64_t request_id = publication_.request_id;
   RememberRequest(reason);
   if (publication_.connection == kNoConnection) return;
   v1::Envelope envelope = context_.Envelope();
   v1::PublishRefused& refused = *envelope.mutable_publish_refused();
-  refused.set_request_id(publication_.request_id);
+  refused.set_request_id(request_id);
   refused.set_stream_id(feed_.stream_id);
   refused.set_epoch(feed_.epoch);
   refused.set_reason(reason);
