@@ -1,0 +1,23 @@
+// millrace-rtmp-gateway: RTMP publishers and players.
+
+#include <memory>
+
+#include "gateways/rtmp/server.h"
+#include "runtime/node/node.h"
+
+int main(int argc, char** argv) {
+  const millrace::node::GatewayKind kind = {
+      .kind = millrace::v1::NODE_KIND_RTMP_GATEWAY,
+      .name = "rtmp-gateway",
+      .session_prefix = "rtmp",
+      .address_name = "rtmp",
+      .default_listen = "0.0.0.0:1935",
+      .default_metrics = "0.0.0.0:9103",
+      .summary =
+          "Takes RTMP publishers (rtmp://host/app/name) into the cluster and serves its "
+          "streams to RTMP players.",
+  };
+  return millrace::node::RunGateway(argc, argv, kind, [](millrace::node::Node& node) {
+    return std::make_unique<millrace::rtmp::Server>(node);
+  });
+}

@@ -1,0 +1,385 @@
+#include "gateways/rtmp/protocol/conversation.h"
+
+#include <utility>
+
+#include "gateways/rtmp/protocol/errors.h"
+#include "media/amf/amf0.h"
+
+namespace millrace::rtmp {
+namespace {
+
+using media::ByteReader;
+using media::Bytes;
+using media::ByteWriter;
+using media::amf::MakeObject;
+using media::amf::Null;
+using media::amf::Value;
+
+constexpr uint8_t kBandwidthDynamic = 2;  // RTMP §5.4.5
+constexpr size_t kMaxArguments = 16;
+constexpr size_t kMaxAggregated = 4096;
+constexpr size_t kAggregateHeaderSize = 11;
+constexpr media::amf::Limits kCommandLimits = {
+    .max_depth = 16, .max_values = 1000, .max_string = 64u << 10, .max_bytes = 256u << 10};
+
+// The values that decode; junk behind them is no reason to hang up.
+std::vector<Value> Arguments(Bytes body) {
+  std::vector<Value> values;
+  ByteReader reader(body);
+  while (!reader.done() && values.size() < kMaxArguments) {
+    auto value = media::amf::Decode(reader, kCommandLimits);
+    if (!value.ok()) break;
+    values.push_back(*std::move(value));
+  }
+  return values;
+}
+
+// Messages 15 and 17 put a byte in front of what is AMF 0 all the same (and switches by marker
+// 0x11).
+Bytes WithoutFormatByte(Bytes body) {
+  return !body.empty() && body.front() == 0 ? body.subspan(1) : body;
+}
+
+std::string TextOf(const Value& object, std::string_view key) {
+  const Value* value = object.FindIgnoringCase(key);
+  return value == nullptr ? std::string() : std::string(value->AsString());
+}
+
+std::string_view TextAt(const std::vector<Value>& values, size_t index) {
+  return index < values.size() ? values[index].AsString() : std::string_view();
+}
+
+}  // namespace
+
+ServerConversation::ServerConversation(const ConversationOptions& options, HmacSha256 hmac,
+                                       RandomBytes random)
+    : options_(options),
+      handshake_(std::move(hmac), std::move(random)),
+      reader_(options.limits),
+      peer_window_(options.window_size) {}
+
+void ServerConversation::Append(Bytes bytes) {
+  if (!handshaken_) {
+    handshake_input_ = bytes;
+    return;
+  }
+  reader_.Append(bytes);
+  received_ += bytes.size();
+  Acknowledge();
+}
+
+absl::StatusOr<std::optional<Event>> ServerConversation::Next() {
+  if (!status_.ok()) return status_;
+  if (!handshaken_) {
+    auto done = handshake_.Consume(handshake_input_, output_);
+    if (!done.ok()) return status_ = done.status();
+    if (!*done) return std::nullopt;
+    handshaken_ = true;
+    Append(handshake_input_);
+  }
+  while (events_.empty()) {
+    auto message = reader_.Next();
+    if (!message.ok()) return status_ = message.status();
+    if (!message->has_value()) return std::nullopt;
+    if (absl::Status status = OnMessage(**message); !status.ok()) return status_ = status;
+  }
+  std::optional<Event> event(std::move(events_.front()));
+  events_.pop_front();
+  return event;
+}
+
+absl::Status ServerConversation::OnMessage(const Message& message) {
+  const Bytes body = message.body.bytes();
+  switch (message.type) {
+    case MessageType::kAudio:
+    case MessageType::kVideo:
+      OnMedia(message.type, message.timestamp_ms, message.body);
+      return absl::OkStatus();
+    case MessageType::kCommandAmf0:
+      return OnCommand(body);
+    case MessageType::kCommandAmf3:
+      return OnCommand(WithoutFormatByte(body));
+    case MessageType::kDataAmf0:
+    case MessageType::kDataAmf3:
+      OnData(message);
+      return absl::OkStatus();
+    case MessageType::kAggregate:
+      return OnAggregate(message);
+    case MessageType::kUserControl:
+      return OnUserControl(body);
+    case MessageType::kWindowAckSize: {
+      ByteReader reader(body);
+      const uint32_t size = reader.U32();
+      if (!reader.ok()) return Fail(RtmpError::kShortControl);
+      if (size > 0) peer_window_ = size;
+      return absl::OkStatus();
+    }
+    default:  // acknowledgements, peer bandwidth, shared objects: nothing to do
+      return absl::OkStatus();
+  }
+}
+
+absl::Status ServerConversation::OnUserControl(Bytes body) {
+  ByteReader reader(body);
+  const auto event = static_cast<UserControl>(reader.U16());
+  if (!reader.ok()) return Fail(RtmpError::kShortControl);
+  if (event == UserControl::kPingRequest) {
+    const uint32_t time = reader.U32();
+    if (!reader.ok()) return Fail(RtmpError::kShortControl);
+    SendUserControl(UserControl::kPingResponse, time);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerConversation::OnCommand(Bytes body) {
+  if (body.empty()) return absl::OkStatus();
+  const std::vector<Value> values = Arguments(body);
+  if (values.empty() || !values[0].is_string()) return Fail(RtmpError::kBadCommand);
+  const std::string_view name = values[0].AsString();
+  const double transaction = values.size() > 1 ? values[1].AsNumber() : 0;
+  const std::string_view key = TextAt(values, 3);
+
+  if (name == "connect") return OnConnect(transaction, values);
+  if (!connected_) return Fail(RtmpError::kCommandBeforeConnect, name.substr(0, 32));
+  if (name == "publish") {
+    OnPublish(key);
+  } else if (name == "play") {
+    reset_ = values.size() < 7 || values[6].AsBool(true);
+    OnPlay(key);
+  } else if (name == "FCUnpublish" || name == "closeStream" || name == "deleteStream") {
+    OnUnpublish(name, transaction, key);
+  } else if (name == "createStream") {
+    SendResult(transaction, Null{}, static_cast<double>(kMessageStream));
+  } else if (name == "_result" || name == "_error" || name == "onStatus") {
+    // Answers to nothing that was asked.
+  } else {
+    // releaseStream, getStreamLength, _checkbw and whatever else waits for an answer.
+    if (transaction > 0) SendResult(transaction, Null{}, Null{});
+    const bool publishing = name == "FCPublish";
+    if (publishing || name == "FCSubscribe") {
+      const std::string code = publishing ? "NetStream.Publish.Start" : "NetStream.Play.Start";
+      SendCommand(0, {publishing ? "onFCPublish" : "onFCSubscribe", 0, Null{},
+                      MakeObject({{"level", "status"}, {"code", code}, {"description", key}})});
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ServerConversation::OnConnect(double transaction, const std::vector<Value>& values) {
+  const Value object = values.size() > 2 ? values[2] : Value();
+  app_ = TextOf(object, "app");
+  tc_url_ = TextOf(object, "tcUrl");
+  const Value* encoding = object.FindIgnoringCase("objectEncoding");
+  const bool amf3 = encoding != nullptr && encoding->AsNumber() == 3;
+  if (!connected_) {
+    std::vector<uint8_t> window;
+    ByteWriter(window).U32(options_.window_size);
+    SendControl(MessageType::kWindowAckSize, window);
+    window.push_back(kBandwidthDynamic);
+    SendControl(MessageType::kSetPeerBandwidth, window);
+    writer_.SetChunkSize(options_.chunk_size, output_);
+  }
+  connected_ = true;
+  SendResult(transaction > 0 ? transaction : 1,
+             MakeObject({{"fmsVer", "FMS/3,5,3,888"}, {"capabilities", 31}, {"mode", 1}}),
+             MakeObject({{"level", "status"},
+                         {"code", "NetConnection.Connect.Success"},
+                         {"description", "Connection succeeded."},
+                         {"objectEncoding", amf3 ? 3 : 0}}));
+  SendCommand(0, {"onBWDone", 0, Null{}});
+  events_.push_back(Connected{app_, tc_url_, TextOf(object, "flashVer")});
+  return absl::OkStatus();
+}
+
+void ServerConversation::OnPublish(std::string_view key) {
+  if (role_ != Role::kNone) {
+    SendStatus("error", "NetStream.Publish.BadName",
+               "this connection publishes or plays a stream already");
+    return;
+  }
+  role_ = Role::kPublishing;
+  key_ = key;
+  events_.push_back(PublishRequest{ResolveTarget(tc_url_, app_, key)});
+}
+
+void ServerConversation::OnPlay(std::string_view key) {
+  if (role_ == Role::kPublishing) {
+    SendStatus("error", "NetStream.Play.Failed", "this connection publishes a stream");
+    return;
+  }
+  if (role_ == Role::kPlaying) events_.push_back(StopRequest{});
+  role_ = Role::kPlaying;
+  key_ = key;
+  events_.push_back(PlayRequest{ResolveTarget(tc_url_, app_, key)});
+}
+
+void ServerConversation::OnUnpublish(std::string_view command, double transaction,
+                                     std::string_view key) {
+  if (command == "FCUnpublish") {
+    SendCommand(0, {"onFCUnpublish", 0, Null{},
+                    MakeObject({{"level", "status"},
+                                {"code", "NetStream.Unpublish.Success"},
+                                {"description", key}})});
+  }
+  if (transaction > 0) SendResult(transaction, Null{}, Null{});
+  if (role_ == Role::kPublishing) {
+    SendStatus("status", "NetStream.Unpublish.Success", "Stream is now unpublished.");
+    events_.push_back(UnpublishRequest{});
+    role_ = Role::kNone;
+  } else if (role_ == Role::kPlaying && command != "FCUnpublish") {
+    events_.push_back(StopRequest{});
+    role_ = Role::kNone;
+  }
+}
+
+void ServerConversation::OnMedia(MessageType type, int64_t timestamp_ms, media::Payload body) {
+  if (role_ != Role::kPublishing || body.empty()) return;
+  if (type == MessageType::kVideo) {
+    events_.push_back(VideoData{timestamp_ms, std::move(body)});
+  } else {
+    events_.push_back(AudioData{timestamp_ms, std::move(body)});
+  }
+}
+
+// Data that is not metadata is ignored, as is what does not decode: FFmpeg sends bare time codes.
+// Uniview cameras put a number in front of the names.
+void ServerConversation::OnData(const Message& message) {
+  if (role_ != Role::kPublishing || message.body.empty()) return;
+  const bool amf3 = message.type == MessageType::kDataAmf3;
+  const Bytes body = message.body.bytes();
+  const std::vector<Value> values = Arguments(amf3 ? WithoutFormatByte(body) : body);
+  size_t next = 0;
+  if (next < values.size() && values[next].is_number()) ++next;
+  if (TextAt(values, next) == "@setDataFrame") ++next;
+  if (TextAt(values, next) != "onMetaData") return;
+  if (++next < values.size() && values[next].is_container()) {
+    events_.push_back(Metadata{message.timestamp_ms, values[next]});
+  }
+}
+
+absl::Status ServerConversation::OnAggregate(const Message& message) {
+  ByteReader reader(message.body.bytes());
+  std::optional<uint32_t> first;
+  for (size_t count = 0; reader.remaining() >= kAggregateHeaderSize; ++count) {
+    if (count == kMaxAggregated) return Fail(RtmpError::kBadAggregate, "too many messages");
+    const auto type = static_cast<MessageType>(reader.U8());
+    const uint32_t size = reader.U24();
+    uint32_t timestamp = reader.U24();
+    timestamp |= static_cast<uint32_t>(reader.U8()) << 24;
+    reader.Skip(3);  // message stream id
+    const size_t start = reader.position();
+    if (size > reader.remaining()) return Fail(RtmpError::kBadAggregate, "size");
+    reader.Skip(size);
+    reader.Skip(std::min<size_t>(4, reader.remaining()));  // back pointer
+    if (!first.has_value()) first = timestamp;
+
+    Message part;
+    part.type = type;
+    // The parts' own clock starts anywhere: the first one is at the aggregate's time.
+    part.timestamp_ms = message.timestamp_ms + static_cast<int32_t>(timestamp - *first);
+    part.body = message.body.Slice(start, size);
+    if (type == MessageType::kAudio || type == MessageType::kVideo) {
+      OnMedia(type, part.timestamp_ms, part.body);
+    } else if (type == MessageType::kDataAmf0) {
+      OnData(part);
+    }
+  }
+  return absl::OkStatus();
+}
+
+void ServerConversation::AcceptPublish() {
+  SendUserControl(UserControl::kStreamBegin, kMessageStream);
+  SendStatus("status", "NetStream.Publish.Start", key_ + " is now published.");
+}
+
+void ServerConversation::RejectPublish(Refusal refusal, std::string_view text) {
+  const char* code = refusal == Refusal::kUnauthorized ? "NetStream.Publish.Unauthorized"
+                     : refusal == Refusal::kFailed     ? "NetStream.Failed"
+                                                       : "NetStream.Publish.BadName";
+  SendStatus("error", code, text);
+  role_ = Role::kNone;
+}
+
+void ServerConversation::StartPlay() {
+  SendUserControl(UserControl::kStreamBegin, kMessageStream);
+  if (reset_) SendStatus("status", "NetStream.Play.Reset", "Playing and resetting " + key_ + ".");
+  SendStatus("status", "NetStream.Play.Start", "Started playing " + key_ + ".");
+  SendData({"|RtmpSampleAccess", true, true});
+}
+
+void ServerConversation::RejectPlay(Refusal refusal, std::string_view text) {
+  const bool missing = refusal == Refusal::kNotFound || refusal == Refusal::kBadName;
+  SendStatus("error", missing ? "NetStream.Play.StreamNotFound" : "NetStream.Play.Failed", text);
+  role_ = Role::kNone;
+}
+
+void ServerConversation::EndPlay(std::string_view text) {
+  SendStatus("status", "NetStream.Play.UnpublishNotify", text);
+  SendData({"onPlayStatus", MakeObject({{"level", "status"},
+                                        {"code", "NetStream.Play.Complete"},
+                                        {"description", text}})});
+  SendUserControl(UserControl::kStreamEof, kMessageStream);
+  SendStatus("status", "NetStream.Play.Stop", text);
+  role_ = Role::kNone;
+}
+
+void ServerConversation::StopPlay() {
+  SendUserControl(UserControl::kStreamEof, kMessageStream);
+  SendStatus("status", "NetStream.Play.Stop", "Stopped playing.");
+}
+
+void ServerConversation::Kick(std::string_view text) {
+  const char* code = role_ == Role::kPlaying      ? "NetStream.Play.Failed"
+                     : role_ == Role::kPublishing ? "NetStream.Failed"
+                                                  : "NetConnection.Connect.Closed";
+  SendStatus("error", code, text);
+  role_ = Role::kNone;
+}
+
+// RTMP §5.4.3: the count wraps at 2^32.
+void ServerConversation::Acknowledge() {
+  if (received_ - acknowledged_ < peer_window_) return;
+  acknowledged_ = received_;
+  std::vector<uint8_t> body;
+  ByteWriter(body).U32(static_cast<uint32_t>(received_));
+  SendControl(MessageType::kAcknowledgement, body);
+}
+
+void ServerConversation::SendCommand(uint32_t stream_id, const std::vector<Value>& values) {
+  std::vector<uint8_t> body;
+  ByteWriter writer(body);
+  for (const Value& value : values) media::amf::EncodeAmf0(writer, value);
+  writer_.Write(kCommandChunkStream, MessageType::kCommandAmf0, stream_id, 0, body, output_);
+}
+
+void ServerConversation::SendData(const std::vector<Value>& values) {
+  std::vector<uint8_t> body;
+  ByteWriter writer(body);
+  for (const Value& value : values) media::amf::EncodeAmf0(writer, value);
+  writer_.Write(kDataChunkStream, MessageType::kDataAmf0, kMessageStream, 0, body, output_);
+}
+
+void ServerConversation::SendResult(double transaction, Value first, Value second) {
+  SendCommand(0, {"_result", transaction, std::move(first), std::move(second)});
+}
+
+void ServerConversation::SendStatus(std::string_view level, std::string_view code,
+                                    std::string_view text) {
+  SendCommand(kMessageStream,
+              {"onStatus", 0, Null{},
+               MakeObject({{"level", level}, {"code", code}, {"description", text}})});
+}
+
+void ServerConversation::SendControl(MessageType type, Bytes body) {
+  writer_.Write(kControlChunkStream, type, 0, 0, body, output_);
+}
+
+void ServerConversation::SendUserControl(UserControl event, uint32_t value) {
+  std::vector<uint8_t> body;
+  ByteWriter writer(body);
+  writer.U16(static_cast<uint16_t>(event));
+  writer.U32(value);
+  SendControl(MessageType::kUserControl, body);
+}
+
+}  // namespace millrace::rtmp

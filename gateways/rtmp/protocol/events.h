@@ -1,0 +1,56 @@
+#pragma once
+// What a client asks for and sends, as the session learns of it.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "gateways/rtmp/protocol/target.h"
+#include "media/amf/value.h"
+#include "media/base/payload.h"
+
+namespace millrace::rtmp {
+
+// The client introduced itself. Answered already: names are judged when it publishes or plays.
+struct Connected {
+  std::string app;
+  std::string tc_url;
+  std::string user_agent;  // flashVer
+};
+
+// Answer with AcceptPublish or RejectPublish; media may follow before that.
+struct PublishRequest {
+  Target target;
+};
+
+// Answer with PlayStarting or PlayFailed.
+struct PlayRequest {
+  Target target;
+};
+
+// FCUnpublish, closeStream or deleteStream of who publishes. Answered already.
+struct UnpublishRequest {};
+
+// closeStream or deleteStream of who plays. Media must end before the next PlayRequest is answered.
+struct StopRequest {};
+
+struct VideoData {
+  int64_t timestamp_ms = 0;  // dts of the client's clock, unwrapped
+  media::Payload body;       // an FLV video tag body (media/flv/tags.h)
+};
+
+struct AudioData {
+  int64_t timestamp_ms = 0;
+  media::Payload body;
+};
+
+// onMetaData, bare or by @setDataFrame. Hints only: tracks come from sequence headers.
+struct Metadata {
+  int64_t timestamp_ms = 0;
+  media::amf::Value value;  // object or ECMA array
+};
+
+using Event = std::variant<Connected, PublishRequest, PlayRequest, UnpublishRequest, StopRequest,
+                           VideoData, AudioData, Metadata>;
+
+}  // namespace millrace::rtmp

@@ -1,0 +1,123 @@
+#pragma once
+// One RTMP connection: reads the socket, lets the conversation speak, and joins a publisher to an
+// Ingest or a player to a Viewer. Lives and dies on its shard; kept alive by its own coroutine and
+// by writes.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateways/rtmp/protocol/conversation.h"
+#include "gateways/rtmp/session_shard.h"
+#include "media/flv/frame_reader.h"
+#include "millrace/v1/config.pb.h"
+#include "runtime/log/log.h"
+#include "runtime/rpc/session_registry.h"
+#include "runtime/stream/ingest.h"
+#include "runtime/stream/viewer.h"
+
+namespace millrace::rtmp {
+
+class Session final : public std::enable_shared_from_this<Session>,
+                      private stream::IngestObserver,
+                      private stream::ViewerObserver {
+ public:
+  struct Options {
+    v1::RtmpSettings settings;
+    // Publishers are cut to move elsewhere, so that their streams keep their viewers.
+    std::function<bool()> draining;
+    std::function<void()> on_end;  // once, on the shard
+  };
+
+  Session(SessionShard& shard, boost::asio::ip::tcp::socket socket, Options options);
+  ~Session() override;
+
+  void Start();
+  void Tick(Clock::time_point now);
+
+ private:
+  enum class Phase {
+    kOpen,
+    kClosing,  // the last bytes are on their way; waits for the peer to hang up, a second at most
+    kDone,
+  };
+
+  boost::asio::awaitable<void> Serve();
+  bool ReadAvailable();
+  void Process(media::Bytes bytes);
+
+  void On(Connected& event);
+  void On(PublishRequest& event);
+  void On(PlayRequest& event);
+  void On(UnpublishRequest& event);
+  void On(StopRequest& event);
+  void On(VideoData& event);
+  void On(AudioData& event);
+  void On(Metadata& event);
+  void OnMedia(media::flv::TagType type, int64_t timestamp_ms, const media::Payload& body);
+  void BeginPlay();
+
+  // stream::IngestObserver
+  void OnAccepted() override;
+  void OnClosed(v1::RefusalReason reason, const std::string& text) override;
+  // stream::ViewerObserver
+  std::vector<uint8_t> OnStart(const media::TrackSet& tracks) override;
+  std::vector<uint8_t> OnEnding(stream::ViewerEnd end, const std::string& text) override;
+  void OnEnded(stream::ViewerEnd end, const std::string& text) override;
+
+  // The reason why `target` may not be published or played, or nothing.
+  std::optional<std::string> WhyNot(const Target& target, bool& banned) const;
+  void OpenRecord(const Target& target, v1::Role role);
+  void CloseRecord(const char* reason);
+  void Kick(const std::string& reason);
+
+  // Sends what the conversation has to say, by the viewer where there is one.
+  void Flush();
+  void Write(std::vector<uint8_t> bytes);
+  void WriteMore();
+  void Drained();
+  // Ends publishing or playing, sends what is left to say, and hangs up. `lost`: a publisher may
+  // come back.
+  void CloseGently(const char* reason, bool lost = false);
+  void Abort(const char* reason);
+  void EndRole(const char* reason, bool lost);
+
+  SessionShard& shard_;
+  node::Node& node_;
+  boost::asio::ip::tcp::socket socket_;
+  const Options options_;
+  const std::string address_;  // "ip"
+  const std::string peer_;     // "ip:port"
+  ServerConversation conversation_;
+  Phase phase_ = Phase::kOpen;
+  std::string user_agent_;
+  Clock::time_point since_;  // of the state that time-outs count from
+  Clock::time_point last_media_;
+  uint64_t bytes_in_ = 0;
+
+  std::shared_ptr<rpc::SessionRecord> record_;
+  std::string stream_;
+  // Publishing.
+  std::unique_ptr<stream::Ingest> ingest_;
+  std::unique_ptr<media::flv::FrameReader> frames_;
+  std::vector<media::flv::Item> items_;
+  v1::AppSettings app_;
+  bool accepted_ = false;
+  bool audio_refused_ = false;
+  // Playing.
+  std::unique_ptr<stream::Viewer> viewer_;
+  bool viewer_ending_ = false;
+  bool kicked_ = false;
+  std::optional<Target> pending_play_;  // until the socket is ours, and free
+
+  // What the socket did not take at once.
+  std::vector<uint8_t> writing_;
+  std::vector<uint8_t> waiting_;
+  bool is_writing_ = false;
+};
+
+}  // namespace millrace::rtmp

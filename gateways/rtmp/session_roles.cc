@@ -1,0 +1,308 @@
+// What a session does as publisher and as player.
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "gateways/rtmp/rtmp_unit.h"
+#include "gateways/rtmp/session.h"
+#include "media/base/fault.h"
+#include "runtime/bus/stream_name.h"
+
+namespace millrace::rtmp {
+namespace {
+
+using media::flv::TagType;
+
+int64_t UnixMilliseconds() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string_view UserOf(const Params& params) {
+  const std::string_view user = FindParam(params, "user");
+  return user.empty() ? FindParam(params, "username") : user;
+}
+
+// Faults that no later packet of the same encoder will cure.
+bool IsUnsupportedVideo(std::string_view fault) {
+  return fault == "flv_unsupported_video" || fault == "flv_enhanced_video";
+}
+
+}  // namespace
+
+void Session::On(Connected& event) {
+  user_agent_ = std::move(event.user_agent);
+  node_.logger().Debug("connected", {{"address", peer_},
+                                     {"app", event.app},
+                                     {"tc_url", event.tc_url},
+                                     {"user_agent", user_agent_}});
+}
+
+std::optional<std::string> Session::WhyNot(const Target& target, bool& banned) const {
+  banned = false;
+  if (const absl::Status status = bus::ValidateStreamName(target.stream); !status.ok()) {
+    return std::string(status.message()) + ": use rtmp://host/app/name";
+  }
+  auto ban =
+      node_.bans().Refusal(target.stream, address_, UserOf(target.params), UnixMilliseconds());
+  banned = ban.has_value();
+  return ban;
+}
+
+void Session::OpenRecord(const Target& target, v1::Role role) {
+  stream_ = target.stream;
+  app_ = node_.settings(stream_);
+  v1::Session row;
+  row.set_protocol("rtmp");
+  row.set_role(role);
+  row.set_stream(stream_);
+  row.set_address(peer_);
+  row.set_user(std::string(UserOf(target.params)));
+  row.set_user_agent(user_agent_);
+  const auto kick = [weak = weak_from_this(), &context = shard_.context()](const std::string& why) {
+    boost::asio::post(context, [weak, why] {
+      if (const auto self = weak.lock()) self->Kick(why);
+    });
+  };
+  record_ = node_.sessions().Open(std::move(row), kick);
+}
+
+void Session::CloseRecord(const char* reason) {
+  if (record_ == nullptr) return;
+  node_.sessions().Close(*record_, reason);
+  node_.logger().Info("session ended", {{"session", record_->id()},
+                                        {"stream", stream_},
+                                        {"address", peer_},
+                                        {"reason", reason},
+                                        {"bytes_in", record_->bytes_in.load()},
+                                        {"bytes_out", record_->bytes_out.load()},
+                                        {"frames_dropped", record_->frames_dropped.load()}});
+  record_.reset();
+}
+
+void Session::Kick(const std::string& reason) {
+  if (phase_ != Phase::kOpen) return;
+  if (viewer_ == nullptr) {
+    conversation_.Kick(reason);
+    CloseGently("kicked", options_.draining && options_.draining());
+    return;
+  }
+  kicked_ = true;
+  if (viewer_ending_) return;
+  viewer_ending_ = true;
+  conversation_.Kick(reason);
+  viewer_->Finish(conversation_.TakeOutput(), reason);
+}
+
+// --- publishing ---
+
+void Session::On(PublishRequest& event) {
+  bool banned = false;
+  if (const auto refusal = WhyNot(event.target, banned)) {
+    node_.logger().Info(
+        "publish refused",
+        {{"stream", event.target.stream}, {"address", peer_}, {"reason", *refusal}});
+    conversation_.RejectPublish(banned ? Refusal::kUnauthorized : Refusal::kBadName, *refusal);
+    CloseGently("refused");
+    return;
+  }
+  OpenRecord(event.target, v1::ROLE_PUBLISHER);
+  accepted_ = audio_refused_ = false;
+  since_ = last_media_ = Clock::now();
+  frames_ = std::make_unique<media::flv::FrameReader>();
+  stream::IngestOptions options;
+  options.stream = stream_;
+  options.session = record_->id();
+  options.protocol = "rtmp";
+  options.settings = app_;
+  ingest_ = stream::Ingest::Start(node_.bus(), node_.shards(), shard_.context(), node_.metrics(),
+                                  std::move(options), *this);
+}
+
+void Session::OnAccepted() {
+  accepted_ = true;
+  node_.logger().Info("publishing", {{"session", record_->id()},
+                                     {"stream", stream_},
+                                     {"address", peer_},
+                                     {"user_agent", user_agent_}});
+  conversation_.AcceptPublish();
+  Flush();
+}
+
+void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
+  const char* end = "refused";
+  switch (reason) {
+    case v1::REFUSAL_KICKED:
+      end = "kicked";
+      conversation_.Kick(text.empty() ? "kicked" : text);
+      break;
+    case v1::REFUSAL_REPLACED:
+    case v1::REFUSAL_FENCED:
+      end = "replaced";
+      conversation_.RejectPublish(Refusal::kBadName,
+                                  text.empty() ? "another publisher took the stream over" : text);
+      break;
+    case v1::REFUSAL_LIMIT:
+      conversation_.RejectPublish(Refusal::kFailed,
+                                  text.empty() ? "the router takes no more streams" : text);
+      break;
+    default:
+      conversation_.RejectPublish(Refusal::kBadName,
+                                  text.empty() ? "somebody else publishes this stream" : text);
+      break;
+  }
+  node_.logger().Info("publish refused",
+                      {{"stream", stream_}, {"address", peer_}, {"end", end}, {"reason", text}});
+  CloseGently(end);
+}
+
+void Session::On(UnpublishRequest&) {
+  since_ = Clock::now();
+  EndRole("unpublished", false);
+}
+
+void Session::On(VideoData& event) { OnMedia(TagType::kVideo, event.timestamp_ms, event.body); }
+void Session::On(AudioData& event) { OnMedia(TagType::kAudio, event.timestamp_ms, event.body); }
+
+void Session::On(Metadata& event) {
+  if (record_ == nullptr) return;
+  const auto text = [&](std::string_view key) {
+    const media::amf::Value* value = event.value.Find(key);
+    return value == nullptr ? std::string_view() : value->AsString();
+  };
+  node_.logger().Debug("metadata", {{"session", record_->id()}, {"encoder", text("encoder")}});
+}
+
+void Session::OnMedia(TagType type, int64_t timestamp_ms, const media::Payload& body) {
+  if (ingest_ == nullptr) return;
+  items_.clear();
+  if (const absl::Status status = frames_->Read(type, timestamp_ms, body, items_); !status.ok()) {
+    const std::string fault = media::FaultName(status);
+    const bool may_log = shard_.CountError(fault);
+    if (may_log || (fault == "flv_unsupported_audio" && !audio_refused_)) {
+      node_.logger().Warning("media was not understood",
+                             {{"session", record_->id()}, {"stream", stream_}, {"error", fault}});
+    }
+    if (fault == "flv_unsupported_audio") audio_refused_ = true;
+    if (IsUnsupportedVideo(fault)) {
+      conversation_.RejectPublish(Refusal::kFailed,
+                                  "this video codec is not supported: set the encoder to H.264");
+      CloseGently("unsupported_codec");
+      return;
+    }
+  }
+  for (media::flv::Item& item : items_) {
+    last_media_ = Clock::now();
+    if (auto* track = std::get_if<media::Track>(&item)) {
+      ingest_->SetTrack(std::move(*track));
+      continue;
+    }
+    auto& read = std::get<media::flv::ReadFrame>(item);
+    stream::InputFrame frame;
+    frame.track = read.track;
+    frame.flags = read.flags;
+    frame.dts_ns = read.dts_ns;
+    frame.pts_ns = read.pts_ns;
+    frame.payload = std::move(read.payload);
+    ingest_->Push(std::move(frame));
+  }
+  items_.clear();
+}
+
+// --- playing ---
+
+void Session::On(PlayRequest& event) { pending_play_ = std::move(event.target); }
+
+// Starts what was asked for once nobody else writes to the socket: not the viewer before, not we.
+void Session::BeginPlay() {
+  if (!pending_play_.has_value() || viewer_ != nullptr || is_writing_ || phase_ != Phase::kOpen) {
+    return;
+  }
+  const Target target = *std::exchange(pending_play_, std::nullopt);
+  bool banned = false;
+  if (const auto refusal = WhyNot(target, banned)) {
+    node_.logger().Info("play refused",
+                        {{"stream", target.stream}, {"address", peer_}, {"reason", *refusal}});
+    conversation_.RejectPlay(banned ? Refusal::kUnauthorized : Refusal::kNotFound, *refusal);
+    CloseGently("refused");
+    return;
+  }
+  OpenRecord(target, v1::ROLE_VIEWER);
+  shard_.Unwatch(*this);
+  const uint32_t chunk_size = options_.settings.chunk_size();
+  stream::ViewerOptions options;
+  options.stream = stream_;
+  options.protocol = "rtmp";
+  options.lane.key = "rtmp";
+  options.lane.make_muxer = [chunk_size] {
+    return std::make_unique<RtmpMuxer>(chunk_size, MILLRACE_VERSION);
+  };
+  options.settings = app_;
+  viewer_ = node_.feeds().View(shard_.index(), socket_, std::move(options), record_, *this);
+}
+
+std::vector<uint8_t> Session::OnStart(const media::TrackSet&) {
+  node_.logger().Info("playing", {{"session", record_->id()},
+                                  {"stream", stream_},
+                                  {"address", peer_},
+                                  {"user_agent", user_agent_}});
+  conversation_.StartPlay();
+  return conversation_.TakeOutput();
+}
+
+std::vector<uint8_t> Session::OnEnding(stream::ViewerEnd end, const std::string& text) {
+  viewer_ending_ = true;
+  if (end == stream::ViewerEnd::kStreamEnded) {
+    conversation_.EndPlay(text.empty() ? "the stream ended" : text);
+  } else {
+    conversation_.Kick(text);
+  }
+  return conversation_.TakeOutput();
+}
+
+void Session::OnEnded(stream::ViewerEnd end, const std::string& text) {
+  if (phase_ != Phase::kOpen) return;
+  const char* reason = stream::ViewerEndName(end);
+  switch (end) {
+    case stream::ViewerEnd::kSocket:
+    case stream::ViewerEnd::kTooSlow:
+      Abort(reason);
+      return;
+    case stream::ViewerEnd::kWaitTimeout:
+      conversation_.RejectPlay(Refusal::kNotFound, text);
+      break;
+    case stream::ViewerEnd::kNoTracks:
+      conversation_.RejectPlay(Refusal::kFailed, "the stream has neither H.264 nor AAC");
+      break;
+    case stream::ViewerEnd::kStreamEnded:
+      break;
+    case stream::ViewerEnd::kRequested:
+      if (kicked_) {
+        reason = "kicked";
+        break;
+      }
+      // The client stopped, and may ask for something else.
+      viewer_.reset();
+      viewer_ending_ = false;
+      CloseRecord("stopped");
+      since_ = Clock::now();
+      shard_.Watch(*this);
+      Flush();
+      BeginPlay();
+      return;
+  }
+  CloseGently(reason);
+}
+
+void Session::On(StopRequest&) {
+  pending_play_.reset();
+  if (viewer_ == nullptr || viewer_ending_) return;
+  viewer_ending_ = true;
+  conversation_.StopPlay();
+  viewer_->Finish(conversation_.TakeOutput(), "stopped by the client");
+}
+
+}  // namespace millrace::rtmp
