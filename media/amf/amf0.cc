@@ -130,6 +130,8 @@ class Encoder {
 namespace internal {
 
 Value Decoder::Fail(AmfError error, std::string_view detail) {
+  // Behind the end everything reads as zero: what seems wrong with that is only the end.
+  if (!reader_.ok() && status_.ok()) status_ = Fault(AmfErrorName(AmfError::kTruncated));
   if (status_.ok()) status_ = Fault(AmfErrorName(error), detail);
   reader_.Fail();
   return Undefined{};

@@ -135,13 +135,17 @@ void TimestampRepair::Follow(TrackState& track, const Input& input, Output& outp
       return;
     }
   }
-  const int64_t delta = input.dts_ns - track.in_dts_ns;
-  const int64_t elapsed = input.arrival_ns - track.arrival_ns;
-  if (delta < -options_.max_step_back_ns)
-    return Reanchor(track, input, Kind::kJumpBackward, output);
-  // Slow sources send seconds apart, and a file may be pushed faster than it plays.
-  const int64_t allowed = std::max(options_.max_jump_ns, 2 * track.delta_ns);
   const int64_t dts = input.dts_ns + track.offset_ns;
+  const int64_t delta = input.dts_ns - track.in_dts_ns;
+  // Compared with what went out, so that many small steps back add up. A track whose first frames
+  // lie before the base is no such case: it catches up by itself.
+  const bool before_base = dts < base_ns_ && delta >= 0;
+  if (dts < track.out_dts_ns - options_.max_step_back_ns && !before_base) {
+    return Reanchor(track, input, Kind::kJumpBackward, output);
+  }
+  const int64_t elapsed = input.arrival_ns - track.arrival_ns;
+  // Slow sources send seconds apart, and a file may be pushed faster than it plays.
+  const int64_t allowed = std::max(options_.max_jump_ns, 2 * std::min(track.delta_ns, kMaxSlowNs));
   if (delta > allowed + elapsed && dts > End(input.arrival_ns) + allowed) {
     return Reanchor(track, input, Kind::kJumpForward, output);
   }
