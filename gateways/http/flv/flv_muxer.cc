@@ -71,6 +71,12 @@ void AddAudioHeader(FlvUnit::Builder& builder, const Track& track, int64_t times
               media::Payload::FromVector(flv::AudioSequenceHeader(track)));
 }
 
+bool StartsWithKeyFrame(const TrackSet& tracks, std::span<const Frame> frames) {
+  if (frames.empty() || !frames.front().random_access()) return false;
+  const Track* track = tracks.Find(frames.front().track);
+  return track != nullptr && track->kind == TrackKind::kVideo;
+}
+
 bool SameConfig(const Track* before, const Track& now) {
   return before != nullptr && before->codec == now.codec && before->config == now.config;
 }
@@ -130,7 +136,7 @@ class FlvMuxer final : public stream::LaneMuxer {
       }
     }
     WireUnitPtr unit = builder.Take();
-    if (unit == nullptr && !chosen.none() && !frames.empty() && frames.front().random_access()) {
+    if (unit == nullptr && chosen.audio != nullptr && StartsWithKeyFrame(tracks, frames)) {
       // A place where viewers may start, though a key frame has nothing for those who only listen.
       return empty_;
     }
