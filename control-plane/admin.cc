@@ -1,0 +1,229 @@
+#include "control-plane/admin.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "control-plane/paging.h"
+#include "runtime/bus/stream_name.h"
+#include "runtime/config/yaml.h"
+
+namespace millrace::control {
+namespace {
+
+constexpr size_t kMaxReasonBytes = 500;
+constexpr const char* kDefaultReason = "closed by the administrator";
+
+absl::Status CheckReason(const std::string& reason) {
+  if (reason.size() <= kMaxReasonBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("the reason is longer than {} bytes", kMaxReasonBytes));
+}
+
+std::string ReasonOf(const std::string& reason) { return reason.empty() ? kDefaultReason : reason; }
+
+// Copies a page of `rows` behind the token's key; returns the next page's token.
+template <class Row, class Keep, class Add>
+absl::StatusOr<std::string> Page(const std::map<std::string, Row>& rows, const std::string& list,
+                                 const std::string& token, uint32_t page_size, Keep keep, Add add) {
+  absl::StatusOr<std::string> after = ReadPageToken(list, token);
+  if (!after.ok()) return after.status();
+  uint32_t left = PageSize(page_size);
+  std::string last;
+  for (auto it = rows.upper_bound(*after); it != rows.end(); ++it) {
+    if (!keep(it->second)) continue;
+    if (left-- == 0) return MakePageToken(list, last);
+    add(it->second);
+    last = it->first;
+  }
+  return std::string();
+}
+
+absl::Status NoAnswer(const CommandOutcome& outcome) {
+  return absl::UnavailableError(
+      fmt::format("node {} did not answer within a second; the kick may still take effect, "
+                  "repeating it is safe",
+                  outcome.silent.front()));
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ListStreamsResponse> Admin::ListStreams(const v1::ListStreamsRequest& request) {
+  const std::string list = "streams\n" + request.prefix();
+  absl::StatusOr<std::string> after = ReadPageToken(list, request.page_token());
+  if (!after.ok()) return after.status();
+  v1::ListStreamsResponse response;
+  const Directory& directory = cluster_.directory();
+  const uint32_t size = PageSize(request.page_size());
+  // The prefix itself may be a name, which comes before everything that it begins.
+  std::optional<v1::Stream> next =
+      after->empty() ? directory.FirstStream(request.prefix()) : directory.NextStream(*after);
+  for (; next && next->name().starts_with(request.prefix());
+       next = directory.NextStream(response.streams().rbegin()->name())) {
+    if (static_cast<uint32_t>(response.streams_size()) == size) {
+      response.set_next_page_token(MakePageToken(list, response.streams().rbegin()->name()));
+      break;
+    }
+    *response.add_streams() = *std::move(next);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::Stream> Admin::GetStream(const v1::GetStreamRequest& request) {
+  if (absl::Status valid = bus::ValidateStreamName(request.name()); !valid.ok()) return valid;
+  std::optional<v1::Stream> stream = cluster_.directory().stream(request.name());
+  if (!stream) return absl::NotFoundError(fmt::format("no stream `{}`", request.name()));
+  return *std::move(stream);
+}
+
+absl::StatusOr<v1::ListSessionsResponse> Admin::ListSessions(
+    const v1::ListSessionsRequest& request) {
+  v1::ListSessionsResponse response;
+  const std::string list = fmt::format("sessions\n{}\n{}\n{}", request.stream(), request.node(),
+                                       static_cast<int>(request.role()));
+  const auto keep = [&request](const v1::Session& session) {
+    return (request.stream().empty() || session.stream() == request.stream()) &&
+           (request.node().empty() || session.node() == request.node()) &&
+           (request.role() == v1::ROLE_UNSPECIFIED || session.role() == request.role());
+  };
+  absl::StatusOr<std::string> next =
+      Page(cluster_.directory().sessions(), list, request.page_token(), request.page_size(), keep,
+           [&](const v1::Session& session) { *response.add_sessions() = session; });
+  if (!next.ok()) return next.status();
+  response.set_next_page_token(*next);
+  return response;
+}
+
+absl::StatusOr<v1::Session> Admin::GetSession(const v1::GetSessionRequest& request) {
+  if (request.id().empty()) return absl::InvalidArgumentError("a session id is needed");
+  const auto& sessions = cluster_.directory().sessions();
+  const auto found = sessions.find(request.id());
+  if (found == sessions.end()) {
+    return absl::NotFoundError(fmt::format("no session `{}`", request.id()));
+  }
+  return found->second;
+}
+
+absl::StatusOr<v1::ListNodesResponse> Admin::ListNodes(const v1::ListNodesRequest& request) {
+  v1::ListNodesResponse response;
+  const Directory& directory = cluster_.directory();
+  absl::StatusOr<std::string> next = Page(
+      directory.nodes(), "nodes", request.page_token(), request.page_size(),
+      [](const NodeRow&) { return true; },
+      [&](const NodeRow& row) { *response.add_nodes() = directory.DescribeNode(row); });
+  if (!next.ok()) return next.status();
+  response.set_next_page_token(*next);
+  return response;
+}
+
+absl::StatusOr<v1::ListBansResponse> Admin::ListBans(const v1::ListBansRequest& request) {
+  v1::ListBansResponse response;
+  absl::StatusOr<std::string> next = Page(
+      cluster_.bans().bans(), "bans", request.page_token(), request.page_size(),
+      [](const v1::Ban&) { return true; }, [&](const v1::Ban& ban) { *response.add_bans() = ban; });
+  if (!next.ok()) return next.status();
+  response.set_next_page_token(*next);
+  return response;
+}
+
+absl::StatusOr<v1::Ban> Admin::AddBan(const v1::AddBanRequest& request) {
+  return cluster_.AddBan(request.kind(), request.value(), request.reason(), request.duration_ms());
+}
+
+absl::StatusOr<v1::RemoveBanResponse> Admin::RemoveBan(const v1::RemoveBanRequest& request) {
+  if (request.id().empty()) return absl::InvalidArgumentError("a ban id is needed");
+  if (absl::Status removed = cluster_.RemoveBan(request.id()); !removed.ok()) return removed;
+  return v1::RemoveBanResponse();
+}
+
+absl::StatusOr<v1::GetConfigurationResponse> Admin::GetConfiguration() {
+  v1::GetConfigurationResponse response;
+  *response.mutable_configuration() = cluster_.configuration();
+  response.set_yaml(config::WriteYaml(cluster_.configuration()));
+  response.set_revision(cluster_.configuration_revision());
+  return response;
+}
+
+void Admin::KickStream(const v1::KickStreamRequest& request, Done<v1::KickStreamResponse> done) {
+  absl::Status valid = bus::ValidateStreamName(request.name());
+  if (valid.ok()) valid = CheckReason(request.reason());
+  if (!valid.ok()) return done(valid);
+
+  v1::KickStreamResponse response;
+  const bool exists = cluster_.directory().stream(request.name()).has_value() ||
+                      !cluster_.directory().NodesWithSessions(request.name()).empty();
+  const std::string reason = ReasonOf(request.reason());
+  if (request.ban_ms() > 0) {
+    absl::StatusOr<v1::Ban> ban =
+        cluster_.AddBan(v1::BAN_STREAM, request.name(), reason, request.ban_ms());
+    if (!ban.ok()) return done(ban.status());
+    *response.mutable_ban() = *std::move(ban);
+  } else if (!exists) {
+    return done(absl::NotFoundError(fmt::format("no stream `{}`", request.name())));
+  }
+
+  v1::Command command;
+  command.mutable_kick_stream()->set_stream(request.name());
+  command.mutable_kick_stream()->set_reason(reason);
+  std::vector<std::string> nodes = cluster_.AttachedRouters();
+  for (const std::string& node : cluster_.directory().NodesWithSessions(request.name())) {
+    nodes.push_back(node);
+  }
+  cluster_.Command(nodes, command, [response, done](const CommandOutcome& outcome) mutable {
+    if (!outcome.silent.empty()) return done(NoAnswer(outcome));
+    response.set_sessions_kicked(outcome.sessions());
+    done(std::move(response));
+  });
+}
+
+void Admin::KickSession(const v1::KickSessionRequest& request, Done<v1::KickSessionResponse> done) {
+  if (absl::Status valid = CheckReason(request.reason()); !valid.ok()) return done(valid);
+  absl::StatusOr<v1::Session> session = [&] {
+    v1::GetSessionRequest get;
+    get.set_id(request.id());
+    return GetSession(get);
+  }();
+  if (!session.ok()) return done(session.status());
+  if (request.ban_ms() == 0 && request.ban() != v1::BAN_KIND_UNSPECIFIED) {
+    return done(absl::InvalidArgumentError("a ban needs ban_ms, how long it lasts"));
+  }
+
+  v1::KickSessionResponse response;
+  const std::string reason = ReasonOf(request.reason());
+  if (request.ban_ms() > 0) {
+    const v1::BanKind kind =
+        request.ban() == v1::BAN_KIND_UNSPECIFIED ? v1::BAN_ADDRESS : request.ban();
+    const std::string value = kind == v1::BAN_STREAM ? session->stream()
+                              : kind == v1::BAN_USER ? session->user()
+                                                     : session->address();
+    if (value.empty()) {
+      return done(absl::FailedPreconditionError(
+          fmt::format("session {} has no {} that could be banned", request.id(),
+                      kind == v1::BAN_STREAM ? "stream"
+                      : kind == v1::BAN_USER ? "user"
+                                             : "address")));
+    }
+    absl::StatusOr<v1::Ban> ban = cluster_.AddBan(kind, value, reason, request.ban_ms());
+    if (!ban.ok()) return done(ban.status());
+    *response.mutable_ban() = *std::move(ban);
+  }
+
+  v1::Command command;
+  command.mutable_kick_session()->set_session(request.id());
+  command.mutable_kick_session()->set_reason(reason);
+  const std::string id = request.id();
+  cluster_.Command({session->node()}, command,
+                   [response, id, done](const CommandOutcome& outcome) mutable {
+                     if (!outcome.silent.empty()) return done(NoAnswer(outcome));
+                     // It ended by itself meanwhile; the ban, where there is one, stands.
+                     if (!outcome.found() && !response.has_ban()) {
+                       return done(absl::NotFoundError(fmt::format("no session `{}`", id)));
+                     }
+                     done(std::move(response));
+                   });
+}
+
+}  // namespace millrace::control

@@ -1,0 +1,99 @@
+#include "control-plane/process.h"
+
+#include <future>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/flags/usage.h"
+#include "control-plane/server.h"
+#include "runtime/config/yaml.h"
+#include "runtime/lifecycle/process.h"
+#include "runtime/lifecycle/signals.h"
+#include "runtime/log/log.h"
+
+ABSL_FLAG(std::string, listen, "0.0.0.0:50051", "host:port of the gRPC API.");
+ABSL_FLAG(std::string, http, "0.0.0.0:9101",
+          "host:port of /metrics, /healthz, /readyz and /sd/prometheus.");
+ABSL_FLAG(
+    std::string, config, "",
+    "The configuration file (YAML). Empty: defaults. `millrace config check FILE` checks it.");
+ABSL_FLAG(std::string, store, "",
+          "The store, a SQLite file. Empty: control-plane.db in --state-dir, or in memory.");
+ABSL_FLAG(std::string, state_dir, "", "Where the store is kept unless --store says otherwise.");
+ABSL_FLAG(std::string, node, "", "Name in metrics and logs. Empty: control-plane-<hostname>.");
+ABSL_FLAG(std::string, log_format, "auto",
+          "auto, text or json. auto: text on a terminal, JSON otherwise.");
+ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
+
+namespace millrace::control {
+namespace {
+
+constexpr const char* kProgram = "millrace-control-plane";
+
+std::string Text(const absl::Status& status) { return std::string(status.message()); }
+
+int Complain(const absl::Status& status, int code) {
+  std::cerr << kProgram << ": " << Text(status) << "\n";
+  return code;
+}
+
+std::string StorePath() {
+  if (std::string path = absl::GetFlag(FLAGS_store); !path.empty()) return path;
+  const std::string folder = absl::GetFlag(FLAGS_state_dir);
+  return folder.empty() ? ":memory:" : folder + "/control-plane.db";
+}
+
+}  // namespace
+
+int RunControlPlane(int argc, char** argv) {
+  absl::SetProgramUsageMessage(
+      "The control plane of a Millrace cluster: nodes register here, you look and kick here.");
+  absl::ParseCommandLine(argc, argv);
+  const auto format = log::ParseFormat(absl::GetFlag(FLAGS_log_format));
+  const auto level = log::ParseLevel(absl::GetFlag(FLAGS_log_level));
+  for (const absl::Status& status : {format.status(), level.status()}) {
+    if (!status.ok()) return Complain(status, 2);
+  }
+  ServerOptions options;
+  options.listen = absl::GetFlag(FLAGS_listen);
+  options.http = absl::GetFlag(FLAGS_http);
+  options.store = StorePath();
+  options.name = absl::GetFlag(FLAGS_node);
+  if (options.name.empty()) options.name = "control-plane-" + lifecycle::HostName();
+  if (const std::string file = absl::GetFlag(FLAGS_config); !file.empty()) {
+    absl::StatusOr<v1::Configuration> configuration = config::LoadYamlFile(file);
+    if (!configuration.ok()) return Complain(configuration.status(), 1);
+    options.configuration = *std::move(configuration);
+  }
+  const log::Logger logger =
+      log::Logger::Create({.format = *format, .level = *level, .node = options.name});
+  options.logger = logger;
+  if (options.store == ":memory:") {
+    logger.Warning("no --store: bans and the topology's term are lost at the next restart");
+  }
+
+  lifecycle::IgnoreBrokenPipes();
+  lifecycle::RaiseOpenFileLimit();
+  std::promise<int> told;
+  const lifecycle::Signals signals([&told](int signal) { told.set_value(signal); });
+  absl::StatusOr<std::unique_ptr<Server>> server = Server::Start(std::move(options));
+  if (!server.ok()) {
+    logger.Error("cannot start", {{"error", Text(server.status())}});
+    return Complain(server.status(), 1);
+  }
+  logger.Info("started", {{"kind", "control-plane"},
+                          {"port", (*server)->port()},
+                          {"http_port", (*server)->http_port()},
+                          {"version", MILLRACE_VERSION}});
+  const int signal = told.get_future().get();
+  logger.Info("stopping", {{"signal", signal}});
+  (*server)->Stop();
+  logger.Info("stopped", {{"kind", "control-plane"}});
+  return 0;
+}
+
+}  // namespace millrace::control
