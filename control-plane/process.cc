@@ -1,5 +1,7 @@
 #include "control-plane/process.h"
 
+#include <algorithm>
+#include <chrono>
 #include <future>
 #include <iostream>
 #include <memory>
@@ -10,7 +12,9 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "control-plane/server.h"
+#include "runtime/config/flags.h"
 #include "runtime/config/yaml.h"
+#include "runtime/lifecycle/host_port.h"
 #include "runtime/lifecycle/process.h"
 #include "runtime/lifecycle/signals.h"
 #include "runtime/log/log.h"
@@ -25,6 +29,7 @@ ABSL_FLAG(std::string, store, "",
           "The store, a SQLite file. Empty: control-plane.db in --state-dir, or in memory.");
 ABSL_FLAG(std::string, state_dir, "", "Where the store is kept unless --store says otherwise.");
 ABSL_FLAG(std::string, node, "", "Name in metrics and logs. Empty: control-plane-<hostname>.");
+ABSL_FLAG(std::string, drain, "1s", "How long SIGTERM lets calls that are under way go on.");
 ABSL_FLAG(std::string, log_format, "auto",
           "auto, text or json. auto: text on a terminal, JSON otherwise.");
 ABSL_FLAG(std::string, log_level, "info", "debug, info, warning or error.");
@@ -33,6 +38,9 @@ namespace millrace::control {
 namespace {
 
 constexpr const char* kProgram = "millrace-control-plane";
+
+// Watches never end by themselves, and nothing else that is under way takes longer.
+constexpr std::chrono::milliseconds kMaxDrain{2'000};
 
 std::string Text(const absl::Status& status) { return std::string(status.message()); }
 
@@ -52,16 +60,19 @@ std::string StorePath() {
 int RunControlPlane(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "The control plane of a Millrace cluster: nodes register here, you look and kick here.");
+  config::AcceptDashes(argc, argv);
   absl::ParseCommandLine(argc, argv);
   const auto format = log::ParseFormat(absl::GetFlag(FLAGS_log_format));
   const auto level = log::ParseLevel(absl::GetFlag(FLAGS_log_level));
-  for (const absl::Status& status : {format.status(), level.status()}) {
+  const auto drain = lifecycle::ParseDuration(absl::GetFlag(FLAGS_drain));
+  for (const absl::Status& status : {format.status(), level.status(), drain.status()}) {
     if (!status.ok()) return Complain(status, 2);
   }
   ServerOptions options;
   options.listen = absl::GetFlag(FLAGS_listen);
   options.http = absl::GetFlag(FLAGS_http);
   options.store = StorePath();
+  options.drain = std::min(*drain, kMaxDrain);
   options.name = absl::GetFlag(FLAGS_node);
   if (options.name.empty()) options.name = "control-plane-" + lifecycle::HostName();
   if (const std::string file = absl::GetFlag(FLAGS_config); !file.empty()) {

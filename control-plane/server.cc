@@ -33,7 +33,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds kTick(100);
 constexpr int kTicksPerRollup = 10;
 constexpr milliseconds kHttpPatience(1'000);
-constexpr milliseconds kLastCalls(500);
 // A node that reports twenty thousand sessions at once sends about 5 MB.
 constexpr int kMaxMessageBytes = 64 << 20;
 
@@ -65,10 +64,6 @@ class ServerImpl final : public Server {
     cluster.unix_ms = options_.unix_ms ? options_.unix_ms : SystemUnixMs;
     cluster.logger = options_.logger;
     cluster_ = std::make_unique<Cluster>(std::move(cluster), *store_);
-    metrics_
-        .Gauge("millrace_build_info", "Version and kind of this process; always 1.",
-               {{"version", MILLRACE_VERSION}, {"kind", "control-plane"}})
-        .Set(1);
   }
 
   ~ServerImpl() override { Stop(); }
@@ -92,7 +87,7 @@ class ServerImpl final : public Server {
       SetServing(false);
       // The loop goes on until the last call has ended, because it is what ends them.
       loop_.Post([this] { cluster_->Close(); });
-      grpc_->Shutdown(std::chrono::system_clock::now() + kLastCalls);
+      grpc_->Shutdown(std::chrono::system_clock::now() + options_.drain);
       grpc_->Wait();
     }
     http_.reset();
@@ -181,7 +176,7 @@ class ServerImpl final : public Server {
   }
 
   const ServerOptions options_;
-  metrics::Registry metrics_;
+  metrics::Registry metrics_{"control-plane"};
   std::unique_ptr<Store> store_;
   std::unique_ptr<Cluster> cluster_;  // the loop's, once it runs
   std::unique_ptr<grpc::Service> node_service_;

@@ -2,6 +2,7 @@
 // The control plane as one object: store, cluster, gRPC and HTTP ports. A test starts it in its own
 // process.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -19,6 +20,7 @@ struct ServerOptions {
   std::string store = ":memory:";        // SQLite file
   std::string name = "control-plane";    // label `node` of its own metrics
   v1::Configuration configuration;       // as the file sets it; defaults are filled in
+  std::chrono::milliseconds drain{500};  // that Stop() lets calls go on
   log::Logger logger;
   std::function<int64_t()> unix_ms;  // empty: the system's clock
 };
