@@ -137,6 +137,10 @@ void SubscriptionCore::OnBatch(const media::BatchHeader& header, const media::Pa
     if (header.last_sequence() < expected()) return;
     if (header.first_sequence > expected()) return OnGap(now);
     if (need_random_access_ && !random_access) return OnGap(now);
+  } else if (wire_version_ < tracks_.version) {
+    // A restarted router is replayed what was before the track set that we were told of: not for us, who
+    // have had nothing before it.
+    return;
   } else if (!random_access && header.first_sequence != 1 && options_.start != v1::START_LIVE) {
     return;
   }
