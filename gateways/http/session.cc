@@ -7,24 +7,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/error.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <chrono>
-#include <exception>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <variant>
-#include <vector>
 
+#include "gateways/http/connection.h"
 #include "gateways/http/net_address.h"
 #include "gateways/http/request.h"
 #include "gateways/http/response.h"
@@ -33,72 +18,16 @@ namespace millrace::http {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 using asio::ip::tcp;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using stream::ViewerEnd;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr milliseconds kWriteTime{10'000};
-// After the last byte a client is given so long to read it before the connection is closed under
-// it.
-constexpr milliseconds kLingerTime{1'000};
 // What a client may send behind its request while it is being answered.
 constexpr size_t kMaxRubbish = 64 * 1024;
-constexpr size_t kMaxUserAgent = 256;
-constexpr size_t kMaxForwarded = 16;
-
-struct Request {
-  enum class Method { kGet, kHead, kOptions, kOther };
-  Method method = Method::kOther;
-  std::string target;
-  std::string origin;
-  std::string user_agent;
-  std::vector<std::string> forwarded;
-  bool preflight = false;
-  bool keep_alive = false;
-};
 
 enum class After { kNext, kLinger, kClose };  // what becomes of the connection
-
-struct Gone {};  // the client left without asking for anything
-using ReadResult = std::variant<Request, Problem, Gone>;
-
-std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
-
-Request ToRequest(const beast::http::request_parser<beast::http::empty_body>& parser) {
-  namespace field = beast::http;
-  const auto& message = parser.get();
-  Request request;
-  switch (message.method()) {
-    case field::verb::get:
-      request.method = Request::Method::kGet;
-      break;
-    case field::verb::head:
-      request.method = Request::Method::kHead;
-      break;
-    case field::verb::options:
-      request.method = Request::Method::kOptions;
-      break;
-    default:
-      break;
-  }
-  request.target = Text(message.target());
-  request.origin = Text(message[field::field::origin]);
-  request.user_agent = CleanText(Text(message[field::field::user_agent]), kMaxUserAgent);
-  request.preflight = message.count("Access-Control-Request-Method") > 0;
-  const auto lines = message.equal_range("X-Forwarded-For");
-  for (auto line = lines.first; line != lines.second; ++line) {
-    // The nearest proxies write last.
-    if (request.forwarded.size() == kMaxForwarded)
-      request.forwarded.erase(request.forwarded.begin());
-    request.forwarded.push_back(Text(line->value()));
-  }
-  // A body is not read: what follows it cannot be found.
-  request.keep_alive = message.keep_alive() && parser.is_done();
-  return request;
-}
 
 int64_t UnixMs() {
   return std::chrono::duration_cast<milliseconds>(
@@ -113,8 +42,8 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
         node_(context.node),
         shard_(shard),
         full_(full),
-        socket_(std::move(socket)),
-        timer_(socket_.get_executor()) {}
+        connection_(std::make_shared<Connection>(std::move(socket))),
+        socket_(connection_->socket()) {}
 
   // Keeps the session alive by its caller's share.
   asio::awaitable<void> Serve() {
@@ -123,7 +52,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     peer_ = socket_.remote_endpoint(error);
     if (error) co_return;
     const bool linger = co_await ServeRequests();
-    if (linger) co_await Linger();
+    if (linger) co_await connection_->Linger();
     socket_.close(error);
   }
 
@@ -132,56 +61,31 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
 
   // Whether the client should be given time to read what was last sent.
   asio::awaitable<bool> ServeRequests() {
-    const v1::HttpSettings settings = node_.configuration()->http();
     while (true) {
-      if (buffer_ == nullptr)
-        buffer_ = std::make_unique<beast::flat_buffer>(settings.max_header() + 4096);
-      const ReadResult read = co_await ReadRequest(*buffer_, settings);
+      const auto configuration = node_.configuration();
+      ReadLimits limits;
+      limits.header_timeout = milliseconds(configuration->http().header_timeout());
+      limits.max_header = configuration->http().max_header();
+      const ReadResult read = co_await connection_->Read(limits);
       if (std::holds_alternative<Gone>(read)) co_return false;
+      After after = After::kNext;
       if (const auto* problem = std::get_if<Problem>(&read)) {
         request_ = {};
-        CountFault(*problem);
-        const After after = co_await Answer(ProblemResponse(*problem));
-        co_return after == After::kLinger;
-      }
-      request_ = std::get<Request>(read);
-      const Route route = Decide();
-      After after = After::kNext;
-      if (const auto* play = std::get_if<Play>(&route)) {
-        after = co_await PlayStream(*play);
+        after = co_await Refuse(*problem);
       } else {
-        after = co_await Answer(ResponseTo(route));
+        request_ = std::get<Request>(read);
+        Route route = Decide();
+        after = co_await Handle(std::move(route));
       }
       if (after != After::kNext) co_return after == After::kLinger;
     }
   }
 
-  asio::awaitable<ReadResult> ReadRequest(beast::flat_buffer& buffer,
-                                          const v1::HttpSettings& settings) {
-    beast::http::request_parser<beast::http::empty_body> parser;
-    parser.header_limit(static_cast<uint32_t>(settings.max_header()));
-    StartTimer(milliseconds(settings.header_timeout()));
-    auto [error, read] = co_await beast::http::async_read_header(socket_, buffer, parser, kAwait);
-    const bool timed_out = StopTimer();
-    if (!error) co_return ToRequest(parser);
-    if (timed_out) {
-      if (buffer.size() == 0 && !parser.got_some()) co_return Gone{};
-      co_return Problem{
-          Fault::kHeaderTimeout,
-          fmt::format("The whole header has to come within {} ms.", settings.header_timeout()), ""};
-    }
-    if (error == beast::http::error::header_limit || error == beast::http::error::buffer_overflow) {
-      co_return Problem{Fault::kHeaderTooLarge,
-                        fmt::format("The header may have {} bytes.", settings.max_header()), ""};
-    }
-    static const auto& parser_errors =
-        beast::http::make_error_code(beast::http::error::bad_method).category();
-    const bool malformed = error.category() == parser_errors &&
-                           error != beast::http::error::end_of_stream &&
-                           error != beast::http::error::partial_message;
-    if (!malformed) co_return Gone{};
-    co_return Problem{Fault::kMalformed,
-                      fmt::format("The request cannot be read: {}.", error.message()), ""};
+  asio::awaitable<After> Handle(Route route) {
+    if (const auto* problem = std::get_if<Problem>(&route)) return Refuse(*problem);
+    if (const auto* play = std::get_if<Play>(&route)) return PlayStream(*play);
+    return Answer(request_.method == Method::kOptions ? OptionsResponse(request_.preflight)
+                                                      : IndexResponse());
   }
 
   // What the request comes to, with all that forbids it.
@@ -192,10 +96,10 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     if (full_) {
       return Problem{Fault::kTooManyConnections, "Ask another node, or ask again later.", path};
     }
-    if (request_.method == Request::Method::kOther) {
+    if (request_.method == Method::kOther) {
       return Problem{Fault::kMethod, "Ask with GET or HEAD.", path};
     }
-    if (request_.method == Request::Method::kOptions) return Index{};
+    if (request_.method == Method::kOptions) return Index{};
     Route route = RouteRequest(request_.target);
     const auto* play = std::get_if<Play>(&route);
     if (play == nullptr) return route;
@@ -209,15 +113,6 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
           path};
     }
     return route;
-  }
-
-  Response ResponseTo(const Route& route) {
-    if (const auto* problem = std::get_if<Problem>(&route)) {
-      CountFault(*problem);
-      return ProblemResponse(*problem);
-    }
-    return request_.method == Request::Method::kOptions ? OptionsResponse(request_.preflight)
-                                                        : IndexResponse();
   }
 
   void CountFault(const Problem& problem) {
@@ -250,14 +145,15 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   }
 
   asio::awaitable<After> Answer(Response response) {
-    const std::string bytes =
-        RenderResponse(std::move(response), request_.method == Request::Method::kHead);
-    const auto buffer = asio::buffer(bytes);
-    StartTimer(kWriteTime);
-    auto [error, written] = co_await asio::async_write(socket_, buffer, kAwait);
-    StopTimer();
-    if (error) co_return After::kClose;
+    const std::string bytes = RenderResponse(std::move(response), request_.method == Method::kHead);
+    const bool sent = co_await connection_->Write(bytes);
+    if (!sent) co_return After::kClose;
     co_return request_.keep_alive ? After::kNext : After::kLinger;
+  }
+
+  asio::awaitable<After> Refuse(const Problem& problem) {
+    CountFault(problem);
+    return Answer(ProblemResponse(problem));
   }
 
   // --- streams ---
@@ -304,10 +200,10 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
         {{"session", record_->id()}, {"stream", play.stream}, {"peer", ClientText()}});
   }
 
-  asio::awaitable<After> PlayStream(const Play& play) {
+  asio::awaitable<After> PlayStream(Play play) {
     const auto began = steady_clock::now();
     play_ = {};
-    play_.head = request_.method == Request::Method::kHead;
+    play_.head = request_.method == Method::kHead;
     OpenRecord(play);
     stream::ViewerOptions options;
     options.stream = play.stream;
@@ -321,11 +217,11 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
 
     After after = play_.client_left ? After::kClose : After::kLinger;
     if (play_.started && play_.head && !play_.client_left) {
-      after = co_await Answer(FlvResponse());
+      Response response = FlvResponse();
+      after = co_await Answer(std::move(response));
     } else if (!play_.started && !play_.client_left) {
       const Problem problem = NotPlayed(play, wait_ms);
-      CountFault(problem);
-      after = co_await Answer(ProblemResponse(problem));
+      after = co_await Refuse(problem);
     }
     const char* reason = EndReason();
     node_.sessions().Close(*record_, reason);
@@ -354,12 +250,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     size_t discarded = 0;
     while (!play_.finished) {
       auto [error, read] = co_await socket_.async_read_some(piece, kAwait);
-      if (read > 0 && buffer_ != nullptr && buffer_->max_size() - buffer_->size() >= read) {
-        asio::buffer_copy(buffer_->prepare(read), piece, read);
-        buffer_->commit(read);
-      } else {
-        discarded += read;
-      }
+      if (read > 0 && !connection_->Keep(bytes.data(), read)) discarded += read;
       if (play_.finished) co_return;
       if (error || discarded > kMaxRubbish) {
         play_.client_left = true;
@@ -391,7 +282,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     }
     logger_.Info("viewer started",
                  {{"user_agent", request_.user_agent}, {"tracks", tracks.tracks.size()}});
-    buffer_.reset();  // nothing is asked on this connection any more
+    connection_->DropBuffer();  // nothing is asked on this connection any more
     request_.keep_alive = false;
     const std::string head = RenderResponse(FlvResponse(), false);
     return {head.begin(), head.end()};
@@ -440,63 +331,21 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     return stream::ViewerEndName(play_.end.value_or(ViewerEnd::kSocket));
   }
 
-  // --- the socket ---
-
-  // Sends FIN, then reads until the client has closed too: closing over unread bytes would reset
-  // the connection and with it what the client has not read yet.
-  asio::awaitable<void> Linger() {
-    boost::system::error_code error;
-    socket_.shutdown(tcp::socket::shutdown_send, error);
-    if (error) co_return;
-    std::array<uint8_t, 512> rubbish;
-    const auto buffer = asio::buffer(rubbish);
-    StartTimer(kLingerTime);
-    for (size_t total = 0; total < kMaxRubbish;) {
-      auto [read_error, read] = co_await socket_.async_read_some(buffer, kAwait);
-      if (read_error) break;
-      total += read;
-    }
-    StopTimer();
-  }
-
-  // Cancels what the socket waits for when `time` is over.
-  void StartTimer(milliseconds time) {
-    timed_out_ = false;
-    const uint64_t round = ++timer_round_;
-    timer_.expires_after(time);
-    timer_.async_wait([weak = weak_from_this(), round](const boost::system::error_code& error) {
-      const auto self = error ? nullptr : weak.lock();
-      if (self == nullptr || self->timer_round_ != round) return;
-      self->timed_out_ = true;
-      boost::system::error_code ignored;
-      self->socket_.cancel(ignored);
-    });
-  }
-  // Whether it was over.
-  bool StopTimer() {
-    ++timer_round_;
-    timer_.cancel();
-    return timed_out_;
-  }
-
   SessionContext& context_;
   node::Node& node_;
   const size_t shard_;
   const bool full_;
-  tcp::socket socket_;
+  const std::shared_ptr<Connection> connection_;
+  tcp::socket& socket_;  // the connection's
   tcp::endpoint peer_;
-  asio::steady_timer timer_;
-  uint64_t timer_round_ = 0;
-  bool timed_out_ = false;
 
-  std::unique_ptr<beast::flat_buffer> buffer_;  // what was read and not used yet
   Request request_;
   IpAddress client_;
   bool forwarded_ = false;  // the client's address is a proxy's word
 
   log::Logger logger_;
   std::shared_ptr<rpc::SessionRecord> record_;
-  std::unique_ptr<stream::Viewer> viewer_;  // before socket_ in destruction
+  std::unique_ptr<stream::Viewer> viewer_;  // destroyed before the socket
 
   struct Playing {
     bool head = false;

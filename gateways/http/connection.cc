@@ -1,0 +1,170 @@
+#include "gateways/http/connection.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <cstring>
+#include <utility>
+
+#include "gateways/http/request.h"
+
+namespace millrace::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using asio::ip::tcp;
+using std::chrono::milliseconds;
+using Parser = beast::http::request_parser<beast::http::empty_body>;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr milliseconds kWriteTime{10'000};
+constexpr milliseconds kLingerTime{1'000};
+constexpr size_t kMaxLinger = 64 * 1024;
+constexpr size_t kMaxUserAgent = 256;
+constexpr size_t kMaxForwarded = 16;
+// Room behind the longest header, so that the parser is the one to say that it is too long.
+constexpr size_t kSlack = 4096;
+
+std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
+
+Request ToRequest(const Parser& parser) {
+  using beast::http::field;
+  using beast::http::verb;
+  const auto& message = parser.get();
+  Request request;
+  switch (message.method()) {
+    case verb::get:
+      request.method = Method::kGet;
+      break;
+    case verb::head:
+      request.method = Method::kHead;
+      break;
+    case verb::options:
+      request.method = Method::kOptions;
+      break;
+    default:
+      break;
+  }
+  request.target = Text(message.target());
+  request.origin = Text(message[field::origin]);
+  request.user_agent = CleanText(Text(message[field::user_agent]), kMaxUserAgent);
+  request.preflight = message.count(field::access_control_request_method) > 0;
+  const auto lines = message.equal_range("X-Forwarded-For");
+  for (auto line = lines.first; line != lines.second; ++line) {
+    if (request.forwarded.size() == kMaxForwarded) {
+      request.forwarded.erase(request.forwarded.begin());
+    }
+    request.forwarded.push_back(Text(line->value()));
+  }
+  request.keep_alive = message.keep_alive() && parser.is_done();
+  return request;
+}
+
+// The bytes were wrong, rather than the connection gone.
+bool Malformed(const boost::system::error_code& error) {
+  using beast::http::error;
+  static const auto& parser = beast::http::make_error_code(error::bad_method).category();
+  return error.category() == parser && error != error::end_of_stream &&
+         error != error::partial_message;
+}
+
+}  // namespace
+
+struct Connection::Buffer {
+  explicit Buffer(size_t max) : bytes(max) {}
+  beast::flat_buffer bytes;
+};
+
+Connection::Connection(tcp::socket socket)
+    : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+Connection::~Connection() = default;
+
+asio::awaitable<ReadResult> Connection::Read(const ReadLimits& limits) {
+  if (buffer_ == nullptr) buffer_ = std::make_unique<Buffer>(limits.max_header + kSlack);
+  Parser parser;
+  parser.header_limit(static_cast<uint32_t>(limits.max_header));
+  StartTimer(limits.header_timeout);
+  auto [error, read] =
+      co_await beast::http::async_read_header(socket_, buffer_->bytes, parser, kAwait);
+  const bool timed_out = StopTimer();
+  if (!error) co_return ToRequest(parser);
+  if (timed_out) {
+    // Who has said nothing yet is a browser's spare connection: there is nothing to answer.
+    if (buffer_->bytes.size() == 0 && !parser.got_some()) co_return Gone{};
+    co_return Problem{
+        Fault::kHeaderTimeout,
+        fmt::format("The whole header has to come within {} ms.", limits.header_timeout.count()),
+        ""};
+  }
+  if (error == beast::http::error::header_limit || error == beast::http::error::buffer_overflow) {
+    co_return Problem{Fault::kHeaderTooLarge,
+                      fmt::format("The header may have {} bytes.", limits.max_header), ""};
+  }
+  if (!Malformed(error)) co_return Gone{};
+  co_return Problem{Fault::kMalformed,
+                    fmt::format("The request cannot be read: {}.", error.message()), ""};
+}
+
+asio::awaitable<bool> Connection::Write(std::string_view bytes) {
+  const auto buffer = asio::buffer(bytes.data(), bytes.size());
+  StartTimer(kWriteTime);
+  auto [error, written] = co_await asio::async_write(socket_, buffer, kAwait);
+  StopTimer();
+  co_return !error;
+}
+
+asio::awaitable<void> Connection::Linger() {
+  boost::system::error_code error;
+  socket_.shutdown(tcp::socket::shutdown_send, error);
+  if (error) co_return;
+  std::array<uint8_t, 512> rubbish;
+  const auto buffer = asio::buffer(rubbish);
+  StartTimer(kLingerTime);
+  for (size_t total = 0; total < kMaxLinger;) {
+    auto [read_error, read] = co_await socket_.async_read_some(buffer, kAwait);
+    if (read_error) break;
+    total += read;
+  }
+  StopTimer();
+}
+
+bool Connection::Keep(const uint8_t* bytes, size_t size) {
+  if (buffer_ == nullptr || buffer_->bytes.max_size() - buffer_->bytes.size() < size) return false;
+  std::memcpy(buffer_->bytes.prepare(size).data(), bytes, size);
+  buffer_->bytes.commit(size);
+  return true;
+}
+
+void Connection::DropBuffer() { buffer_.reset(); }
+
+void Connection::StartTimer(milliseconds time) {
+  timed_out_ = false;
+  const uint64_t round = ++timer_round_;
+  timer_.expires_after(time);
+  timer_.async_wait([weak = weak_from_this(), round](const boost::system::error_code& error) {
+    const auto self = error ? nullptr : weak.lock();
+    if (self == nullptr || self->timer_round_ != round) return;
+    self->timed_out_ = true;
+    boost::system::error_code ignored;
+    self->socket_.cancel(ignored);
+  });
+}
+
+bool Connection::StopTimer() {
+  ++timer_round_;
+  timer_.cancel();
+  return timed_out_;
+}
+
+}  // namespace millrace::http

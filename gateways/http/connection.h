@@ -1,0 +1,76 @@
+#pragma once
+// A client's connection as HTTP sees it: whole request headers in, bytes out, each within its time.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "gateways/http/problem.h"
+
+namespace millrace::http {
+
+enum class Method { kGet, kHead, kOptions, kOther };
+
+struct Request {
+  Method method = Method::kOther;
+  std::string target;
+  std::string origin;
+  std::string user_agent;              // cleaned, bounded
+  std::vector<std::string> forwarded;  // values of X-Forwarded-For, the nearest proxy's last
+  bool preflight = false;
+  bool keep_alive = false;
+};
+
+struct Gone {};  // the client left, or never asked for anything
+using ReadResult = std::variant<Request, Problem, Gone>;
+
+struct ReadLimits {
+  std::chrono::milliseconds header_timeout{5'000};
+  size_t max_header = 16 * 1024;
+};
+
+// Belongs to one shard; held by shared_ptr. One operation at a time.
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  explicit Connection(boost::asio::ip::tcp::socket socket);
+  ~Connection();
+
+  boost::asio::ip::tcp::socket& socket() { return socket_; }
+
+  // The next request's header; a body is not read, and then the connection cannot be kept.
+  boost::asio::awaitable<ReadResult> Read(const ReadLimits& limits);
+  // False where the connection broke or did not take the bytes in time.
+  boost::asio::awaitable<bool> Write(std::string_view bytes);
+  // Sends FIN, then reads until the client has closed too, for a second at most: closing over
+  // unread bytes would reset the connection, and with it what the client has not read yet.
+  boost::asio::awaitable<void> Linger();
+
+  // Bytes that came outside Read: kept for the next one, up to its limit. False where they do not
+  // fit.
+  bool Keep(const uint8_t* bytes, size_t size);
+  // No request follows any more: gives its memory back.
+  void DropBuffer();
+
+ private:
+  struct Buffer;
+
+  // Cancels what the socket waits for when `time` is over.
+  void StartTimer(std::chrono::milliseconds time);
+  bool StopTimer();  // whether it was over
+
+  boost::asio::ip::tcp::socket socket_;
+  boost::asio::steady_timer timer_;
+  uint64_t timer_round_ = 0;
+  bool timed_out_ = false;
+  std::unique_ptr<Buffer> buffer_;
+};
+
+}  // namespace millrace::http

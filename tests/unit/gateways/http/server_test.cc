@@ -1,0 +1,350 @@
+#include "gateways/http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/unit/gateways/http/client.h"
+#include "tests/unit/gateways/http/fake_node.h"
+#include "tests/unit/gateways/http/flv/gathering.h"
+
+namespace millrace::http {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+using tests::Client;
+
+constexpr int64_t kMs = 1'000'000;
+
+std::string Get(const std::string& path, const std::string& more = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: test\r\n" + more + "\r\n";
+}
+
+media::TrackSet VideoAndAudio() {
+  media::TrackSet set;
+  set.version = 1;
+  set.tracks.resize(2);
+  set.tracks[0].id = 1;
+  set.tracks[0].kind = media::TrackKind::kVideo;
+  set.tracks[0].codec = media::Codec::kH264;
+  set.tracks[0].config = {1, 0x64, 0, 0x1f, 0xff};
+  set.tracks[1].id = 2;
+  set.tracks[1].kind = media::TrackKind::kAudio;
+  set.tracks[1].codec = media::Codec::kAac;
+  set.tracks[1].config = {0x12, 0x10};
+  return set;
+}
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void Start() {
+    server_ = std::make_unique<Server>(node_);
+    const absl::Status started = server_->Start();
+    ASSERT_TRUE(started.ok()) << started;
+    node_.Run();
+  }
+  void TearDown() override { node_.Stop(); }
+
+  // Runs `call` on the home shard and waits for it.
+  void Home(const std::function<void()>& call) {
+    std::promise<void> done;
+    boost::asio::post(node_.shards().home(), [&] {
+      call();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  // Polls a condition that other threads bring about.
+  bool Until(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  bool Subscribed(const std::string& stream) {
+    return Until([&] {
+      size_t count = 0;
+      Home([&] { count = node_.bus().subscriptions(stream); });
+      return count > 0;
+    });
+  }
+  void Tracks(const std::string& stream, media::TrackSet tracks = VideoAndAudio()) {
+    Home([&] {
+      node_.bus().ForEach(stream, [&](bus::SubscriptionObserver& o) { o.OnTracks(1, tracks); });
+    });
+  }
+  void Frame(const std::string& stream, uint8_t track, int64_t dts_ms, bool key,
+             const std::string& payload) {
+    media::Frame frame;
+    frame.track = track;
+    frame.flags = key ? media::kClosedRandomAccess : 0;
+    frame.dts_ns = frame.pts_ns = dts_ms * kMs;
+    frame.sequence = ++sequence_;
+    frame.payload = media::Payload::Copy(media::AsBytes(payload));
+    Home([&] {
+      node_.bus().ForEach(stream,
+                          [&](bus::SubscriptionObserver& o) { o.OnFrames(1, key, {frame}); });
+    });
+  }
+  std::string Exchange(const std::string& request) {
+    Client client(server_->port());
+    client.Send(request);
+    return client.ReadAll();
+  }
+  std::string Scrape() { return node_.metrics().Expose(); }
+
+  tests::FakeNode node_;
+  std::unique_ptr<Server> server_;
+  uint64_t sequence_ = 0;
+};
+
+TEST_F(HttpServerTest, ShortAnswersKeepTheConnection) {
+  Start();
+  Client client(server_->port());
+  client.Send(Get("/") + Get("/nothing") + Get("/a/b.flv?only=x") +
+              "OPTIONS /a/b.flv HTTP/1.1\r\nHost: t\r\nOrigin: http://o\r\n"
+              "Access-Control-Request-Method: GET\r\n\r\n" +
+              "DELETE /a/b.flv HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+  const std::string answer = client.ReadAll();
+  std::vector<std::string> statuses;
+  for (size_t at = 0; (at = answer.find("HTTP/1.1 ", at)) != std::string::npos; at += 9) {
+    statuses.push_back(answer.substr(at + 9, 3));
+  }
+  EXPECT_THAT(statuses, testing::ElementsAre("200", "404", "400", "204", "405"));
+  EXPECT_THAT(answer, HasSubstr("Access-Control-Allow-Methods: GET, HEAD, OPTIONS"));
+  EXPECT_THAT(Scrape(),
+              HasSubstr("millrace_protocol_errors_total{error=\"bad_query\",protocol=\"http\"} 1"));
+}
+
+TEST_F(HttpServerTest, AStreamThatComesWhileItIsWaitedFor) {
+  Start();
+  Client client(server_->port());
+  client.Send(Get("/live/cam.flv", "Origin: http://o\r\nUser-Agent: test/1\r\n"));
+  ASSERT_TRUE(Subscribed("live/cam"));
+  Tracks("live/cam");
+  Frame("live/cam", 1, 5'000, true, "key");
+  Frame("live/cam", 2, 5'010, false, "aac");
+  const std::string head = client.ReadUntil("\r\n\r\n");
+  EXPECT_THAT(head, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(head, HasSubstr("Content-Type: video/x-flv\r\n"));
+  EXPECT_THAT(head, HasSubstr("Access-Control-Allow-Origin: *\r\n"));
+  EXPECT_THAT(head, HasSubstr("Connection: close\r\n"));
+  EXPECT_EQ(client.ReadExactly(13), std::string("FLV\x01\x05\0\0\0\x09\0\0\0\0", 13));
+  Home([&] {
+    node_.bus().ForEach("live/cam", [](auto& o) { o.OnEnded(v1::END_UNPUBLISHED, "over"); });
+  });
+  const std::string rest = client.ReadAll();
+  const auto tags = tests::ReadTags(media::AsBytes(rest));
+  ASSERT_EQ(tags.size(), 5u);  // metadata, two configurations, two frames
+  EXPECT_EQ(tags[3].timestamp_ms, 0u);
+  EXPECT_EQ(std::string(tags[3].body.begin() + 5, tags[3].body.end()), "key");
+  EXPECT_EQ(tags[4].timestamp_ms, 10u);
+  ASSERT_TRUE(Until([&] { return node_.sessions().size() == 0; }));
+  EXPECT_THAT(Scrape(), HasSubstr("reason=\"stream_ended\""));
+}
+
+TEST_F(HttpServerTest, OnlyAPart) {
+  Start();
+  Client client(server_->port());
+  client.Send(Get("/live/cam.flv?only=audio"));
+  ASSERT_TRUE(Subscribed("live/cam"));
+  Tracks("live/cam");
+  Frame("live/cam", 1, 0, true, "key");
+  Frame("live/cam", 2, 10, false, "aac");
+  client.ReadUntil("\r\n\r\n");
+  EXPECT_EQ(client.ReadExactly(13)[4], 4);
+}
+
+TEST_F(HttpServerTest, APartThatTheStreamDoesNotHave) {
+  Start();
+  Client client(server_->port());
+  client.Send(Get("/live/cam.flv?only=video", "Connection: close\r\n"));
+  ASSERT_TRUE(Subscribed("live/cam"));
+  media::TrackSet tracks = VideoAndAudio();
+  tracks.tracks.erase(tracks.tracks.begin());
+  Tracks("live/cam", tracks);
+  const std::string answer = client.ReadAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(answer, HasSubstr("no_such_tracks"));
+}
+
+TEST_F(HttpServerTest, AStreamThatDoesNotCome) {
+  node_.edit().mutable_defaults()->set_wait_timeout(1);
+  Start();
+  Client client(server_->port());
+  // The next request may come before the answer to this one.
+  client.Send(Get("/live/cam.flv") + Get("/", "Connection: close\r\n"));
+  const std::string answer = client.ReadAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(answer, HasSubstr("Content-Type: application/problem+json\r\n"));
+  EXPECT_THAT(answer, HasSubstr("no_such_stream"));
+  EXPECT_THAT(answer, HasSubstr("HTTP/1.1 200 OK"));
+}
+
+TEST_F(HttpServerTest, HeadSaysWhatGetWouldAndNoMore) {
+  Start();
+  Client client(server_->port());
+  client.Send("HEAD /live/cam.flv HTTP/1.1\r\nHost: t\r\n\r\n");
+  ASSERT_TRUE(Subscribed("live/cam"));
+  Tracks("live/cam");
+  Frame("live/cam", 1, 0, true, "key");
+  const std::string head = client.ReadUntil("\r\n\r\n");
+  EXPECT_THAT(head, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(head, HasSubstr("Content-Type: video/x-flv\r\n"));
+  client.Send(Get("/", "Connection: close\r\n"));
+  EXPECT_THAT(client.ReadAll(), StartsWith("HTTP/1.1 200 OK\r\n"));
+}
+
+TEST_F(HttpServerTest, Http10) {
+  Start();
+  const std::string answer = Exchange("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+}
+
+TEST_F(HttpServerTest, AKickReachesAViewerThatPlaysAndOneThatWaits) {
+  Start();
+  Client playing(server_->port());
+  playing.Send(Get("/live/cam.flv"));
+  ASSERT_TRUE(Subscribed("live/cam"));
+  Tracks("live/cam");
+  Frame("live/cam", 1, 0, true, "key");
+  playing.ReadUntil("key");
+  Client waiting(server_->port());
+  waiting.Send(Get("/live/other.flv", "Connection: close\r\n"));
+  ASSERT_TRUE(Subscribed("live/other"));
+  EXPECT_EQ(node_.sessions().KickAll("out you go"), 2u);
+  EXPECT_EQ(playing.ReadAll().size(), 4u);  // the tag's PreviousTagSize
+  const std::string answer = waiting.ReadAll();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(answer, HasSubstr("out you go"));
+  ASSERT_TRUE(Until([&] { return node_.sessions().size() == 0; }));
+  EXPECT_THAT(Scrape(), HasSubstr("reason=\"kicked\",role=\"viewer\"} 2"));
+}
+
+TEST_F(HttpServerTest, AViewerThatLeavesIsForgotten) {
+  Start();
+  {
+    Client client(server_->port());
+    client.Send(Get("/live/cam.flv"));
+    ASSERT_TRUE(Subscribed("live/cam"));
+  }
+  ASSERT_TRUE(Until([&] { return node_.sessions().size() == 0; }));
+  EXPECT_THAT(Scrape(), HasSubstr("reason=\"client_closed\""));
+}
+
+TEST_F(HttpServerTest, BansHoldForTheAddressBehindATrustedProxy) {
+  node_.edit().mutable_http()->add_trusted_proxies("127.0.0.2/32");
+  v1::Ban ban;
+  ban.set_kind(v1::BAN_ADDRESS);
+  ban.set_value("203.0.113.7");
+  ban.set_reason("abuse");
+  ban.set_expires_unix_ms(INT64_MAX);
+  node_.edit_bans().Set({ban});
+  Start();
+  const std::string request =
+      Get("/live/cam.flv", "X-Forwarded-For: 198.51.100.9, 203.0.113.7\r\nConnection: close\r\n");
+  Client proxy(server_->port(), 2);
+  proxy.Send(request);
+  const std::string refused = proxy.ReadAll();
+  EXPECT_THAT(refused, StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(refused, HasSubstr("abuse"));
+  Client stranger(server_->port(), 3);
+  stranger.Send(request);
+  ASSERT_TRUE(Subscribed("live/cam"));  // not believed, so not banned
+  Client other(server_->port(), 2);
+  other.Send(Get("/live/cam.flv", "X-Forwarded-For: 203.0.113.7, 198.51.100.9\r\n"));
+  ASSERT_TRUE(Until([&] { return node_.sessions().size() == 2; }));
+  const v1::SessionUpdate update = node_.sessions().TakeUpdate(true);
+  std::vector<std::string> addresses;
+  for (const v1::Session& session : update.opened_or_changed())
+    addresses.push_back(session.address());
+  EXPECT_THAT(addresses, testing::UnorderedElementsAre("198.51.100.9", StartsWith("127.0.0.3:")));
+}
+
+TEST_F(HttpServerTest, TooLargeTooLateAndNotHttp) {
+  node_.edit().mutable_http()->set_header_timeout(300);
+  node_.edit().mutable_http()->set_max_header(1'000);
+  Start();
+  EXPECT_THAT(Exchange(Get("/", "X: " + std::string(2'000, 'x') + "\r\n")),
+              StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(Exchange("GET / HTTP/1.1\r\nHost"), StartsWith("HTTP/1.1 408 "));
+  EXPECT_THAT(Exchange("\x16\x03\x01 rubbish\r\n\r\n"), StartsWith("HTTP/1.1 400 "));
+  EXPECT_EQ(Exchange(""), "");  // who says nothing hears nothing
+  const std::string scrape = Scrape();
+  for (const char* error : {"header_too_large", "header_timeout", "malformed"}) {
+    EXPECT_THAT(scrape, HasSubstr("{error=\"" + std::string(error) + "\",protocol=\"http\"} 1"));
+  }
+}
+
+TEST_F(HttpServerTest, ARequestWithABodyEndsTheConnection) {
+  Start();
+  const std::string answer =
+      Exchange("POST / HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\n\r\nhello");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 405 "));
+  EXPECT_THAT(answer, HasSubstr("Connection: close"));
+}
+
+TEST_F(HttpServerTest, WhoComesWhenItIsFullIsToldSo) {
+  node_.edit().mutable_http()->set_max_connections(1);
+  Start();
+  Client first(server_->port());
+  first.Send(Get("/"));
+  EXPECT_THAT(first.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  const std::string answer = Exchange(Get("/live/cam.flv"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(answer, HasSubstr("Retry-After: "));
+  EXPECT_THAT(answer, HasSubstr("too_many_connections"));
+}
+
+TEST_F(HttpServerTest, DrainingTakesNoNewViewers) {
+  Start();
+  Client client(server_->port());
+  client.Send(Get("/"));
+  client.ReadUntil("404.\n");
+  Home([&] { server_->StopAccepting(); });
+  client.Send(Get("/live/cam.flv"));
+  EXPECT_THAT(client.ReadAll(), HasSubstr("HTTP/1.1 503 "));
+  Client late(server_->port());
+  late.Send(Get("/"));
+  EXPECT_EQ(late.ReadAll(), "");
+}
+
+TEST_F(HttpServerTest, RubbishBehindTheRequestEndsTheViewer) {
+  Start();
+  Client client(server_->port());
+  client.Send(Get("/live/cam.flv"));
+  ASSERT_TRUE(Subscribed("live/cam"));
+  Tracks("live/cam");
+  Frame("live/cam", 1, 0, true, "key");
+  client.ReadUntil("key");
+  client.Send(std::string(200'000, 'x'));
+  ASSERT_TRUE(Until([&] { return node_.sessions().size() == 0; }));
+  EXPECT_THAT(Scrape(), HasSubstr("reason=\"protocol_error\""));
+}
+
+TEST_F(HttpServerTest, EndingUnderWayLeaksNothing) {
+  Start();
+  Client playing(server_->port());
+  playing.Send(Get("/live/cam.flv"));
+  Client asking(server_->port());
+  asking.Send("GET /li");
+  ASSERT_TRUE(Subscribed("live/cam"));
+  node_.Stop();
+  server_.reset();
+}
+
+}  // namespace
+}  // namespace millrace::http
