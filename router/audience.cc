@@ -352,6 +352,15 @@ bool Audience::has_orphans() const {
                      [](const Subscription& subscription) { return subscription.expects; });
 }
 
+void Audience::AddOwed(uint64_t& bytes, uint64_t& limit) const {
+  for (const Subscription& subscription : subscriptions_) {
+    const uint64_t returned =
+        subscription.limit - std::min(subscription.limit, subscription.window);
+    bytes += subscription.sent - std::min(subscription.sent, returned);
+    limit += subscription.window;
+  }
+}
+
 Subscription* Audience::Find(ConnectionId connection) {
   for (Subscription& subscription : subscriptions_) {
     if (subscription.connection == connection) return &subscription;

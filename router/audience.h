@@ -74,6 +74,8 @@ class Audience {
   bool empty() const { return subscriptions_.empty(); }
   size_t size() const { return subscriptions_.size(); }
   bool has_orphans() const;
+  // Bytes that are on their way, as far as credit tells, and what may be.
+  void AddOwed(uint64_t& bytes, uint64_t& limit) const;
   int64_t retention_ns() const { return retention_ns_; }
 
  private:

@@ -59,6 +59,7 @@ class Stream {
   uint64_t id() const { return feed_.stream_id; }
   State state() const { return state_; }
   size_t subscriptions() const { return audience_.size(); }
+  void AddOwed(uint64_t& bytes, uint64_t& limit) const { audience_.AddOwed(bytes, limit); }
   // Nobody publishes it or waits for it.
   bool idle() const;
   // Nothing about it needs to be remembered any more.

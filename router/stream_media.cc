@@ -217,7 +217,6 @@ void Stream::Describe(v1::Stream& row) const {
   }
   row.set_subscriptions(static_cast<uint32_t>(audience_.size()));
   row.set_cache_bytes(feed_.cache.pinned_bytes());
-  row.set_router(context_.options.endpoint);
   if (!feed_.online) return;
   row.set_epoch(feed_.epoch);
   row.set_publisher_session(publication_.session);

@@ -22,6 +22,9 @@ void Table::OnConnectionUnreachable(ConnectionId connection, Time now) {
 }
 void Table::OnTimer(Time now) { impl_->OnTimer(now); }
 int64_t Table::NextDeadline() const { return impl_->NextDeadline(); }
+void Table::SetEndpoint(const std::string& endpoint) {
+  impl_->context().options.endpoint = endpoint;
+}
 void Table::SetTopology(const v1::Topology& topology, Time now) {
   impl_->SetTopology(topology, now);
 }

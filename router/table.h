@@ -21,7 +21,7 @@ namespace millrace::router {
 
 struct Options {
   uint64_t incarnation = 1;  // differs at each start of the process
-  // This endpoint as the topology lists it. Where the topology does not list it, the table owns
+  // This endpoint as the topology lists it. As long as no topology lists it, the table owns
   // everything.
   std::string endpoint;
   int64_t lease_ms = 3'000;
@@ -47,6 +47,8 @@ struct Usage {
   size_t subscriptions = 0;
   size_t nodes = 0;
   uint64_t cache_bytes = 0;
+  uint64_t owed_bytes = 0;        // sent to subscribers and not yet given back as credit, at most
+  uint64_t owed_limit_bytes = 0;  // what their credit windows allow
 };
 
 class Table {
@@ -66,8 +68,10 @@ class Table {
   // mono_ns at which OnTimer wants to be called; kNever where nothing is pending.
   int64_t NextDeadline() const;
 
+  // This endpoint as the topology lists it, where that is known only then; before SetTopology.
+  void SetEndpoint(const std::string& endpoint);
   // Ignored unless `topology.term` is newer. Streams that this endpoint does not own any more are
-  // let go with NotOwner.
+  // let go with NotOwner; all of them where it has been listed before and is not any more.
   void SetTopology(const v1::Topology& topology, Time now);
   // Applies the fields that are set; others stay.
   void SetSettings(const v1::RouterSettings& settings, Time now);

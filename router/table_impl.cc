@@ -256,7 +256,7 @@ bool Table::Impl::MaySay(uint64_t what, ConnectionId to, Time now) {
 }
 
 bool Table::Impl::Owns(const std::string& stream) const {
-  if (own_endpoint_ >= endpoints_.size()) return true;
+  if (own_endpoint_ >= endpoints_.size()) return !was_listed_;
   return bus::OwnerIndex(endpoints_, stream) == own_endpoint_;
 }
 
@@ -277,6 +277,7 @@ void Table::Impl::SetTopology(const v1::Topology& topology, Time now) {
   own_endpoint_ = static_cast<size_t>(
       std::find(endpoints_.begin(), endpoints_.end(), context_.options.endpoint) -
       endpoints_.begin());
+  was_listed_ = was_listed_ || own_endpoint_ < endpoints_.size();
   for (size_t i = streams_.size(); i-- > 0;) {
     Stream& stream = *streams_[i];
     if (Owns(stream.name())) continue;
@@ -460,6 +461,7 @@ Usage Table::Impl::usage() const {
   Usage usage;
   for (const auto& stream : streams_) {
     usage.subscriptions += stream->subscriptions();
+    stream->AddOwed(usage.owed_bytes, usage.owed_limit_bytes);
     switch (stream->state()) {
       case Stream::State::kLive:
         ++usage.live;

@@ -76,7 +76,8 @@ class Table::Impl {
   int64_t active_since_ns_ = 0;
   size_t relieve_next_ = 0;
   std::vector<std::string> endpoints_;
-  size_t own_endpoint_ = 0;
+  size_t own_endpoint_ = 0;  // in endpoints_; beyond it where it is not listed
+  bool was_listed_ = false;
   uint64_t next_stream_id_ = 0;
   struct Said {
     uint64_t what = 0;

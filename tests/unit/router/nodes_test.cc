@@ -247,7 +247,7 @@ TEST_F(NodesTest, TheHopDelayUsesTheNodesClockOffset) {
                        .ingest_wall_ns = ingest_wall_ns});
   };
   send(1, world.now.wall_ns - 3'000'000);
-  EXPECT_EQ(world.table().counters().hop_delay[5], 1u) << "2 to 5 ms";
+  EXPECT_EQ(world.table().counters().hop_delay[5], 1u) << "2.5 to 5 ms";
   // The node's clock is a second behind ours.
   v1::Envelope ping;
   ping.mutable_ping()->set_clock_offset_ns(1'000'000'000);
@@ -296,6 +296,13 @@ TEST_F(NodesTest, AnotherOwnersStreamsAreSentAway) {
   two.table().SetTopology(topology, two.now);
   EXPECT_EQ(two.table().term(), 5u);
   EXPECT_EQ(two.table().usage().live, 1u);
+
+  // Taken off the list, it owns nothing.
+  topology.set_term(6);
+  two.table().SetTopology(topology, two.now);
+  EXPECT_EQ(two.table().usage().live, 0u);
+  two.Publish(kPub, TableWorld::PublishOf(5, mine));
+  EXPECT_EQ(two.Story(kPub), "not_owner not_owner");
 }
 
 TEST_F(NodesTest, OneEndpointOwnsEverything) {
