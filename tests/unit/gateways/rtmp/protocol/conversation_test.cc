@@ -1,0 +1,427 @@
+#include "gateways/rtmp/protocol/conversation.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "gateways/rtmp/crypto.h"
+#include "media/base/fault.h"
+#include "tests/support/hex.h"
+#include "tests/support/seeds.h"
+#include "tests/support/split_feed.h"
+#include "tests/unit/gateways/rtmp/protocol/handshake_peer.h"
+#include "tests/unit/gateways/rtmp/protocol/test_client.h"
+
+namespace millrace::rtmp {
+namespace {
+
+using media::amf::MakeEcmaArray;
+using media::amf::MakeObject;
+using media::amf::Null;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using tests::Hex;
+
+std::string Describe(const Event& event) {
+  struct Visitor {
+    std::string operator()(const Connected& one) {
+      return "connected " + one.app + " " + one.user_agent;
+    }
+    std::string operator()(const PublishRequest& one) { return "publish " + Text(one.target); }
+    std::string operator()(const PlayRequest& one) { return "play " + Text(one.target); }
+    std::string operator()(const UnpublishRequest&) { return "unpublish"; }
+    std::string operator()(const StopRequest&) { return "stop"; }
+    std::string operator()(const VideoData& one) {
+      return "video " + std::to_string(one.timestamp_ms) + " " +
+             std::string(media::AsText(one.body.bytes()));
+    }
+    std::string operator()(const AudioData& one) {
+      return "audio " + std::to_string(one.timestamp_ms) + " " +
+             std::string(media::AsText(one.body.bytes()));
+    }
+    std::string operator()(const Metadata& one) {
+      std::string text = "metadata " + std::to_string(one.timestamp_ms);
+      for (const auto& property : one.value.properties()) text += " " + property.key;
+      return text;
+    }
+    static std::string Text(const Target& target) {
+      std::string text = target.stream;
+      for (const auto& [key, value] : target.params) text += " " + key + "=" + value;
+      return text;
+    }
+  };
+  return std::visit(Visitor{}, event);
+}
+
+// A conversation whose handshake is done.
+class Dialogue {
+ public:
+  explicit Dialogue(const ConversationOptions& options = {})
+      : conversation_(options, OpenSslHmacSha256, PredictableBytes()) {
+    EXPECT_THAT(Feed(WholeHandshake()), IsEmpty());
+    EXPECT_EQ(conversation_.TakeOutput().size(), 1 + 2 * kHandshakeSize);
+  }
+
+  std::vector<std::string> Feed(media::Bytes bytes) {
+    std::vector<std::string> events;
+    conversation_.Append(bytes);
+    while (true) {
+      auto event = conversation_.Next();
+      if (!event.ok()) {
+        error_ = media::FaultName(event.status());
+        return events;
+      }
+      if (!event->has_value()) return events;
+      events.push_back(Describe(**event));
+    }
+  }
+  std::vector<std::string> Feed(const ClientBytes& client) { return Feed(client.bytes()); }
+  std::vector<std::string> Answers() { return server_.Read(conversation_.TakeOutput()); }
+
+  ServerConversation& operator*() { return conversation_; }
+  ServerConversation* operator->() { return &conversation_; }
+  const std::string& error() const { return error_; }
+  Values last() const { return server_.last(); }
+
+ private:
+  ServerConversation conversation_;
+  ServerBytes server_;
+  std::string error_;
+};
+
+struct Case {
+  std::string name;
+  ClientBytes client;
+  std::vector<std::string> events;
+  std::vector<std::string> answers;  // behind those to connect, where it begins with "…"
+  std::string error = {};
+};
+
+const std::vector<std::string> kConnected = {"window 2500000", "bandwidth 2500000 2",
+                                             // Set Chunk Size is obeyed, not seen
+                                             "_result 1 NetConnection.Connect.Success", "onBWDone"};
+
+ClientBytes Client() { return ClientBytes().Connect(); }
+
+std::vector<uint8_t> Ping() { return Hex("0006 00001234"); }
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  const auto add = [&](std::string name, ClientBytes client, std::vector<std::string> events,
+                       std::vector<std::string> answers = {}, std::string error = {}) {
+    cases.push_back({std::move(name), std::move(client), std::move(events), std::move(answers),
+                     std::move(error)});
+  };
+  add("connect", Client(), {"connected live test"});
+  add("connect with an ECMA array and lower-case names",
+      ClientBytes()
+          .Command({"connect", 1, MakeEcmaArray({{"app", "live"}, {"tcurl", "rtmp://h/x?a=1"}})})
+          .Publish(),
+      {"connected live ", "publish live/cam1 a=1"});
+  add("FFmpeg publishes",
+      Client()
+          .Command({"releaseStream", 2, Null{}, "cam1"})
+          .Command({"FCPublish", 3, Null{}, "cam1"})
+          .CreateStream()
+          .Command({"_checkbw", 5, Null{}})
+          .Publish(),
+      {"connected live test", "publish live/cam1"},
+      {"_result 2", "_result 3", "onFCPublish NetStream.Publish.Start", "_result 4 1",
+       "_result 5"});
+  add("media right behind publish",
+      Client().CreateStream().Publish().Video(0, "key").Audio(21).Video(40),
+      {"connected live test", "publish live/cam1", "video 0 key", "audio 21 audio",
+       "video 40 video"},
+      {"_result 4 1"});
+  add("media without publish", Client().Video(0), {"connected live test"});
+  add("OBS: arguments in the key", Client().CreateStream().Publish("cam1?token=x&user=joe"),
+      {"connected live test", "publish live/cam1 token=x user=joe"}, {"_result 4 1"});
+  add("rtmpdump plays",
+      Client()
+          .Command({"_checkbw", 2, Null{}})
+          .CreateStream()
+          .Command({"getStreamLength", 5, Null{}, "cam1"})
+          .Play(),
+      {"connected live test", "play live/cam1"}, {"_result 2", "_result 4 1", "_result 5"});
+  add("CDN clients subscribe first", Client().Command({"FCSubscribe", 0, Null{}, "cam1"}).Play(),
+      {"connected live test", "play live/cam1"}, {"onFCSubscribe NetStream.Play.Start"});
+  add("VLC: container prefix", Client().CreateStream().Play("mp4:cam1"),
+      {"connected live test", "play live/cam1"}, {"_result 4 1"});
+  add("play switches", Client().Play("a").Play("b"),
+      {"connected live test", "play live/a", "stop", "play live/b"});
+  add("jwplayer: closeStream as pause",
+      Client().Play("a").Command({"closeStream", 0, Null{}}).Play("a"),
+      {"connected live test", "play live/a", "stop", "play live/a"});
+  add("publish again on the same connection",
+      Client()
+          .Publish("a")
+          .Command({"FCUnpublish", 6, Null{}, "a"})
+          .Command({"deleteStream", 7, Null{}, 1})
+          .Command({"createStream", 8, Null{}})
+          .Publish("b"),
+      {"connected live test", "publish live/a", "unpublish", "publish live/b"},
+      {"onFCUnpublish NetStream.Unpublish.Success", "_result 6",
+       "onStatus NetStream.Unpublish.Success", "_result 7", "_result 8 1"});
+  add("two publishes at once", Client().Publish("a").Publish("b"),
+      {"connected live test", "publish live/a"}, {"onStatus NetStream.Publish.BadName"});
+  add("play while publishing", Client().Publish("a").Play("b"),
+      {"connected live test", "publish live/a"}, {"onStatus NetStream.Play.Failed"});
+  add("unknown commands with and without a transaction",
+      Client().Command({"custom", 9, Null{}}).Command({"other", 0, Null{}}),
+      {"connected live test"}, {"_result 9"});
+  add("answers of the client are no commands", Client().Command({"_result", 9, Null{}}),
+      {"connected live test"});
+  add("a command without arguments", Client().Command({"publish"}),
+      {"connected live test", "publish live"});
+  add("Flash: command 17",
+      Client().Raw(MessageType::kCommandAmf3,
+                   Hex("00 02 0004 'play' 00 0000000000000000 05 02 0001 'a'")),
+      {"connected live test", "play live/a"});
+  add("command 17 without its format byte",
+      Client().Raw(MessageType::kCommandAmf3,
+                   Hex("02 0004 'play' 00 0000000000000000 05 02 0001 'a'")),
+      {"connected live test", "play live/a"});
+  add("junk behind a command's arguments",
+      Client().Raw(MessageType::kCommandAmf0,
+                   Hex("02 0004 'play' 00 0000000000000000 05 02 0001 'a' FF FF")),
+      {"connected live test", "play live/a"});
+  add("metadata by @setDataFrame",
+      Client().Publish().Raw(MessageType::kDataAmf0,
+                             Amf({"@setDataFrame", "onMetaData", MakeEcmaArray({{"width", 640}})})),
+      {"connected live test", "publish live/cam1", "metadata 0 width"});
+  add("bare metadata",
+      Client().Publish().Raw(MessageType::kDataAmf0, Amf({"onMetaData", MakeObject({{"a", 1}})})),
+      {"connected live test", "publish live/cam1", "metadata 0 a"});
+  add("Uniview: a number before @setDataFrame",
+      Client().Publish().Raw(MessageType::kDataAmf0, Amf({0, "@setDataFrame", "onMetaData",
+                                                          MakeEcmaArray({{"width", 640}})})),
+      {"connected live test", "publish live/cam1", "metadata 0 width"});
+  add("data 15",
+      Client().Publish().Raw(MessageType::kDataAmf3,
+                             Hex("00 02 000A 'onMetaData' 03 0001 'w' 05 000009")),
+      {"connected live test", "publish live/cam1", "metadata 0 w"});
+  add("FFmpeg: a bare time code", Client().Publish().Raw(MessageType::kDataAmf0, Hex("00010203")),
+      {"connected live test", "publish live/cam1"});
+  add("an empty data message", Client().Publish().Raw(MessageType::kDataAmf0, {}),
+      {"connected live test", "publish live/cam1"});
+  add("empty media", Client().Publish().Video(0, "").Audio(0, ""),
+      {"connected live test", "publish live/cam1"});
+  add("ping", Client().Raw(MessageType::kUserControl, Ping()), {"connected live test"},
+      {"pong 4660"});
+  add("set buffer length", Client().Raw(MessageType::kUserControl, Hex("0003 00000001 00000BB8")),
+      {"connected live test"});
+  add("aggregate: parts are rebased",
+      Client().Publish().Raw(MessageType::kAggregate,
+                             Hex("09 000001 0003E8 00 000000 'v' 0000000C"
+                                 "08 000002 0003F2 00 000000 'ab' 0000000D"
+                                 "12 000000 0003F2 00 000000 0000000B"
+                                 "09 000001 0003E7 00 000000 'w'"),
+                             5000),
+      {"connected live test", "publish live/cam1", "video 5000 v", "audio 5010 ab",
+       "video 4999 w"});
+  add("aggregate: a part beyond its end",
+      Client().Publish().Raw(MessageType::kAggregate, Hex("09 000009 000000 00 000000 'v'")),
+      {"connected live test", "publish live/cam1"}, {}, "rtmp_bad_aggregate");
+  add("command before connect", ClientBytes().CreateStream(), {}, {},
+      "rtmp_command_before_connect");
+  add("a command that does not decode", Client().Raw(MessageType::kCommandAmf0, Hex("02 0009 'a'")),
+      {"connected live test"}, {}, "rtmp_bad_command");
+  add("a command without a name", Client().Raw(MessageType::kCommandAmf0, Amf({1})),
+      {"connected live test"}, {}, "rtmp_bad_command");
+  add("an empty command", Client().Raw(MessageType::kCommandAmf0, {}), {"connected live test"});
+  add("short ping", Client().Raw(MessageType::kUserControl, Hex("0006 00")),
+      {"connected live test"}, {}, "rtmp_short_control");
+  add("short window", Client().Raw(MessageType::kWindowAckSize, Hex("0006")),
+      {"connected live test"}, {}, "rtmp_short_control");
+  return cases;
+}
+
+struct Outcome {
+  std::vector<std::string> events;
+  std::vector<std::string> answers;
+  std::string error;
+  friend bool operator==(const Outcome&, const Outcome&) = default;
+};
+
+TEST(Conversation, Cases) {
+  for (const Case& one : Cases()) {
+    SCOPED_TRACE(one.name);
+    std::vector<uint8_t> seed = WholeHandshake();
+    seed.insert(seed.end(), one.client.bytes().begin(), one.client.bytes().end());
+    tests::WriteSeed("gateways_rtmp_conversation_fuzz", one.name, seed);
+    const Outcome outcome = tests::ExpectSameForAllSplits(one.client.bytes(), [](auto feed) {
+      Outcome result;
+      Dialogue dialogue;
+      feed([&](std::span<const uint8_t> piece) {
+        if (!dialogue.error().empty()) return;
+        for (std::string& event : dialogue.Feed(piece)) result.events.push_back(std::move(event));
+      });
+      result.answers = dialogue.Answers();
+      result.error = dialogue.error();
+      return result;
+    });
+    EXPECT_THAT(outcome.events, testing::ElementsAreArray(one.events));
+    EXPECT_EQ(outcome.error, one.error);
+    if (one.error == "rtmp_command_before_connect") continue;
+    std::vector<std::string> answers = kConnected;
+    answers.insert(answers.end(), one.answers.begin(), one.answers.end());
+    EXPECT_THAT(outcome.answers, testing::ElementsAreArray(answers));
+  }
+}
+
+// OBS reads 128-byte chunks until told otherwise: no message before Set Chunk Size may need more
+// than one.
+TEST(Conversation, ChunkSizeIsSetBeforeAnyLongMessage) {
+  Dialogue dialogue;
+  dialogue.Feed(Client());
+  const std::vector<uint8_t> output = dialogue->TakeOutput();
+  const std::vector<uint8_t> set = Hex("02 000000 000004 01 00000000 0000EA60");
+  const auto found = std::search(output.begin(), output.end(), set.begin(), set.end());
+  ASSERT_NE(found, output.end());
+  EXPECT_EQ(found - output.begin(), 16 + 17);  // behind window and bandwidth
+}
+
+TEST(Conversation, AcceptedPublish) {
+  Dialogue dialogue;
+  dialogue.Feed(Client().Publish());
+  dialogue.Answers();
+  dialogue->AcceptPublish();
+  EXPECT_THAT(dialogue.Answers(), ElementsAre("begin 1", "onStatus NetStream.Publish.Start"));
+}
+
+TEST(Conversation, RejectedPublishSaysWhy) {
+  const struct {
+    Refusal refusal;
+    const char* code;
+  } cases[] = {{Refusal::kBadName, "NetStream.Publish.BadName"},
+               {Refusal::kUnauthorized, "NetStream.Publish.Unauthorized"},
+               {Refusal::kFailed, "NetStream.Failed"}};
+  for (const auto& one : cases) {
+    Dialogue dialogue;
+    dialogue.Feed(Client().Publish());
+    dialogue.Answers();
+    dialogue->RejectPublish(one.refusal, "the reason");
+    EXPECT_THAT(dialogue.Answers(), ElementsAre(std::string("onStatus ") + one.code));
+    const Values values = dialogue.last();
+    ASSERT_EQ(values.size(), 4u);
+    EXPECT_EQ(values[3].Find("level")->AsString(), "error");
+    EXPECT_EQ(values[3].Find("description")->AsString(), "the reason");
+    // Media that is still on its way is nobody's; another attempt is legal.
+    EXPECT_THAT(dialogue.Feed(ClientBytes().Video(0).Publish("b")), ElementsAre("publish live/b"));
+  }
+}
+
+TEST(Conversation, Playing) {
+  Dialogue dialogue;
+  dialogue.Feed(Client().Play());
+  dialogue.Answers();
+  dialogue->StartPlay();
+  EXPECT_THAT(dialogue.Answers(),
+              ElementsAre("begin 1", "onStatus NetStream.Play.Reset",
+                          "onStatus NetStream.Play.Start", "|RtmpSampleAccess"));
+  dialogue->EndPlay("over");
+  EXPECT_THAT(dialogue.Answers(), ElementsAre("onStatus NetStream.Play.UnpublishNotify",
+                                              "onPlayStatus NetStream.Play.Complete", "eof 1",
+                                              "onStatus NetStream.Play.Stop"));
+  EXPECT_THAT(dialogue.Feed(ClientBytes().Play("again")), ElementsAre("play live/again"));
+}
+
+TEST(Conversation, PlayWithoutReset) {
+  Dialogue dialogue;
+  dialogue.Feed(Client().Command({"play", 0, Null{}, "a", -2, -1, false}));
+  dialogue.Answers();
+  dialogue->StartPlay();
+  EXPECT_THAT(dialogue.Answers(), testing::Not(Contains("onStatus NetStream.Play.Reset")));
+}
+
+TEST(Conversation, RejectedPlay) {
+  Dialogue dialogue;
+  dialogue.Feed(Client().Play());
+  dialogue.Answers();
+  dialogue->RejectPlay(Refusal::kNotFound, "nobody publishes it");
+  EXPECT_THAT(dialogue.Answers(), ElementsAre("onStatus NetStream.Play.StreamNotFound"));
+  dialogue.Feed(ClientBytes().Play());
+  dialogue->RejectPlay(Refusal::kUnauthorized, "banned");
+  EXPECT_THAT(dialogue.Answers(), ElementsAre("onStatus NetStream.Play.Failed"));
+}
+
+TEST(Conversation, KickSaysWhyInTheWordsOfTheRole) {
+  Dialogue publisher;
+  publisher.Feed(Client().Publish());
+  publisher.Answers();
+  publisher->Kick("bye");
+  EXPECT_THAT(publisher.Answers(), ElementsAre("onStatus NetStream.Failed"));
+  Dialogue player;
+  player.Feed(Client().Play());
+  player.Answers();
+  player->Kick("bye");
+  EXPECT_THAT(player.Answers(), ElementsAre("onStatus NetStream.Play.Failed"));
+  Dialogue idle;
+  idle.Feed(Client());
+  idle.Answers();
+  idle->Kick("bye");
+  EXPECT_THAT(idle.Answers(), ElementsAre("onStatus NetConnection.Connect.Closed"));
+}
+
+TEST(Conversation, StopsPlayingAtTheClientsWish) {
+  Dialogue dialogue;
+  dialogue.Feed(Client().Play().Command({"deleteStream", 0, Null{}, 1}));
+  dialogue.Answers();
+  dialogue->StopPlay();
+  EXPECT_THAT(dialogue.Answers(), ElementsAre("eof 1", "onStatus NetStream.Play.Stop"));
+}
+
+TEST(Conversation, AcknowledgesEachWindow) {
+  Dialogue dialogue;
+  const std::vector<uint8_t> window = Hex("000003E8");  // 1000
+  ClientBytes start = Client().Raw(MessageType::kWindowAckSize, window).Publish();
+  dialogue.Feed(start);
+  dialogue.Answers();
+  uint64_t received = start.bytes().size();
+  std::vector<std::string> acks;
+  for (int i = 0; i < 30; ++i) {
+    ClientBytes media = ClientBytes().Video(0, std::string(88, 'v'));
+    received += media.bytes().size();
+    dialogue.Feed(media);
+    for (std::string& answer : dialogue.Answers()) acks.push_back(std::move(answer));
+  }
+  ASSERT_EQ(acks.size(), 3u);
+  EXPECT_EQ(acks[2].substr(0, 4), "ack ");
+  const auto last = static_cast<uint64_t>(std::stoul(acks[2].substr(4)));
+  EXPECT_LE(last, received);
+  EXPECT_LT(received - last, 1000u);
+}
+
+TEST(Conversation, ErrorStays) {
+  Dialogue dialogue;
+  dialogue.Feed(ClientBytes().CreateStream());
+  EXPECT_EQ(dialogue.error(), "rtmp_command_before_connect");
+  EXPECT_THAT(dialogue.Feed(Client()), IsEmpty());
+}
+
+TEST(Conversation, HandshakeAndCommandsInOnePiece) {
+  std::vector<uint8_t> bytes = WholeHandshake(ServerHandshake::Kind::kDigestFirst);
+  const ClientBytes client = Client().Publish();
+  bytes.insert(bytes.end(), client.bytes().begin(), client.bytes().end());
+  const auto events = tests::ExpectSameForAllSplits(bytes, [](auto feed) {
+    std::vector<std::string> seen;
+    ServerConversation conversation({}, OpenSslHmacSha256, PredictableBytes());
+    feed([&](std::span<const uint8_t> piece) {
+      conversation.Append(piece);
+      while (true) {
+        auto event = conversation.Next();
+        ASSERT_TRUE(event.ok());
+        if (!event->has_value()) return;
+        seen.push_back(Describe(**event));
+      }
+    });
+    return seen;
+  });
+  EXPECT_THAT(events, ElementsAre("connected live test", "publish live/cam1"));
+}
+
+}  // namespace
+}  // namespace millrace::rtmp
