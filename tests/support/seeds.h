@@ -2,6 +2,7 @@
 // Cases tables are also the seeds of the fuzz targets: run a test program with
 // MILLRACE_WRITE_SEEDS=tests/fuzz/corpus to write them there.
 
+#include <cctype>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -17,7 +18,7 @@ inline void WriteSeed(std::string_view target, std::string name, std::span<const
   const char* folder = std::getenv("MILLRACE_WRITE_SEEDS");
   if (folder == nullptr) return;
   for (char& c : name) {
-    if (c == ' ' || c == '/' || c == ',') c = '_';
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '.') c = '_';
   }
   const std::filesystem::path path = std::filesystem::path(folder) / target / name;
   std::filesystem::create_directories(path.parent_path());
