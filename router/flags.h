@@ -12,7 +12,7 @@ struct Flags {
   log::Options log;
 };
 
-// After absl::ParseCommandLine. InvalidArgument names the flag that is wrong.
+// After lifecycle::ParseCommandLine. InvalidArgument names the flag that is wrong.
 absl::StatusOr<Flags> ReadFlags();
 
 }  // namespace millrace::router

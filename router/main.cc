@@ -6,17 +6,17 @@
 #include <iostream>
 #include <optional>
 
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "router/flags.h"
 #include "router/server.h"
+#include "runtime/lifecycle/command_line.h"
+#include "runtime/lifecycle/command_line.h"
 #include "runtime/lifecycle/process.h"
 #include "runtime/lifecycle/signals.h"
 
 int main(int argc, char** argv) {
   using namespace millrace;
-  absl::SetProgramUsageMessage("Routes media from publishing to subscribing Millrace nodes.");
-  absl::ParseCommandLine(argc, argv);
+  lifecycle::ParseCommandLine(argc, argv,
+                              "Routes media from publishing to subscribing Millrace nodes.");
   const auto flags = router::ReadFlags();
   if (!flags.ok()) {
     std::cerr << "millrace-router: " << flags.status().message() << "\nTry --help.\n";

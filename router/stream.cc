@@ -8,6 +8,8 @@ namespace {
 
 constexpr size_t kPastRequests = 8;
 constexpr int64_t kEndedCacheNs = 5 * kSecond;
+// In which the nodes that a restart or a move has cut off come back, each at its own time.
+constexpr int64_t kReattachNs = 5 * kSecond;
 // Epochs are Unix milliseconds, give or take: what is far beyond would fence the name for ever.
 constexpr uint64_t kMaxEpoch = uint64_t{1} << 62;
 
@@ -63,6 +65,8 @@ void Stream::Publish(const Sender& from, const v1::Publish& publish, Time now) {
       RememberRequest(v1::REFUSAL_UNKNOWN);  // of the attachment before
     }
     Learn(publish.held());
+    // What is replayed now is for subscribers that come back later than their publisher.
+    keep_until_ns_ = now.mono_ns + kReattachNs;
     publication_.previous.Clear();
     Attach(from, publish, now);
     Note(EventKind::kReattached);
@@ -316,6 +320,7 @@ bool Stream::Credit(ConnectionId from, const v1::Credit& credit, Time now) {
 
 void Stream::DropConnection(ConnectionId connection, bool returns, const char* why, Time now) {
   if (audience_.Drop(connection)) {
+    if (returns) keep_until_ns_ = now.mono_ns + kReattachNs;
     changed_ = true;
     if (audience_.empty()) orphans_end_ns_ = kNever;
     if (idle() && ended_ns_ == 0) ended_ns_ = now.mono_ns;

@@ -121,6 +121,7 @@ class Stream {
   void AskAgain(Time now);
   void Acknowledge(bool resend, Time now);
   void RaiseCredit();
+  int64_t Retention(Time now) const;
   void Follow(const media::BatchHeader& header, media::Bytes message);
   void Note(EventKind kind, std::string_view detail = {}) const;
   void WatchOrphans(Time now);
@@ -141,6 +142,7 @@ class Stream {
   int64_t lost_at_ns_ = kNever;    // kLive, reconnecting
   int64_t grace_end_ns_ = kNever;  // kGrace
   int64_t cache_end_ns_ = kNever;  // kEnded: late re-subscribers still get the tail
+  int64_t keep_until_ns_ = 0;      // subscribers may have yet to re-attach for what is cached
   int64_t orphans_end_ns_ = kNever;
   int64_t ended_ns_ = 0;
   // Since the epoch began here.

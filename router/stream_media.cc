@@ -9,6 +9,8 @@
 namespace millrace::router {
 namespace {
 
+constexpr int64_t kLeastRetentionNs = 1 * kSecond;
+constexpr int64_t kReattachRetentionNs = 10 * kSecond;
 constexpr int64_t kAskAgainEveryNs = 200 * kMillisecond;
 constexpr int64_t kAcknowledgeEveryNs = kSecond;
 constexpr uint32_t kAcknowledgeEvery = 64;
@@ -91,7 +93,7 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
 
   const CachedBatch entry = CachedBatch::Of(header, batch);
   context_.counters.gops_evicted +=
-      feed_.cache.Append(entry, audience_.retention_ns(), context_.options.stream_cache_limit);
+      feed_.cache.Append(entry, Retention(now), context_.options.stream_cache_limit);
   audience_.Forward(entry, now);
 
   ++publication_.unacknowledged;
@@ -100,6 +102,14 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
     Acknowledge(false, now);
   }
   return Taken::kTaken;
+}
+
+// A subscriber whose connection breaks notices late and has lost what was under way: it finds the
+// last second whether or not a GOP has begun in the meantime, and more while re-attachments are to
+// be expected.
+int64_t Stream::Retention(Time now) const {
+  const int64_t least_ns = now.mono_ns < keep_until_ns_ ? kReattachRetentionNs : kLeastRetentionNs;
+  return std::max(audience_.retention_ns(), least_ns);
 }
 
 // Where the timeline stands now, and whether pictures are reordered: read from the frame headers.
