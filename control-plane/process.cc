@@ -9,11 +9,9 @@
 #include <utility>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "control-plane/server.h"
-#include "runtime/config/flags.h"
 #include "runtime/config/yaml.h"
+#include "runtime/lifecycle/command_line.h"
 #include "runtime/lifecycle/host_port.h"
 #include "runtime/lifecycle/process.h"
 #include "runtime/lifecycle/signals.h"
@@ -58,10 +56,9 @@ std::string StorePath() {
 }  // namespace
 
 int RunControlPlane(int argc, char** argv) {
-  absl::SetProgramUsageMessage(
+  lifecycle::ParseCommandLine(
+      argc, argv,
       "The control plane of a Millrace cluster: nodes register here, you look and kick here.");
-  config::AcceptDashes(argc, argv);
-  absl::ParseCommandLine(argc, argv);
   const auto format = log::ParseFormat(absl::GetFlag(FLAGS_log_format));
   const auto level = log::ParseLevel(absl::GetFlag(FLAGS_log_level));
   const auto drain = lifecycle::ParseDuration(absl::GetFlag(FLAGS_drain));

@@ -14,11 +14,10 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
-#include "absl/flags/usage.h"
 #include "absl/strings/str_split.h"
 #include "runtime/bus/zmq_client.h"
 #include "runtime/config/app_settings.h"
+#include "runtime/lifecycle/command_line.h"
 #include "runtime/lifecycle/host_port.h"
 #include "runtime/lifecycle/process.h"
 #include "runtime/lifecycle/readiness.h"
@@ -298,8 +297,7 @@ class GatewayNode : public Node {
 
 int RunGateway(int argc, char** argv, const GatewayKind& kind,
                const std::function<std::unique_ptr<Service>(Node&)>& make_service) {
-  absl::SetProgramUsageMessage(kind.summary);
-  absl::ParseCommandLine(argc, argv);
+  lifecycle::ParseCommandLine(argc, argv, kind.summary);
   const auto settings = ReadFlags(kind);
   const auto format = log::ParseFormat(absl::GetFlag(FLAGS_log_format));
   const auto level = log::ParseLevel(absl::GetFlag(FLAGS_log_level));
