@@ -202,7 +202,7 @@ TEST(ChunkReader, Cases) {
   for (const Case& one : Cases()) {
     SCOPED_TRACE(one.name);
     const std::vector<uint8_t> bytes = Hex(one.bytes);
-    tests::WriteSeed("gateways_rtmp_chunk_reader_fuzz", one.name, bytes);
+    tests::WriteSeed("rtmp_chunk_reader_fuzz", one.name, bytes);
     const Outcome outcome = Read(bytes);
     EXPECT_THAT(outcome.messages, testing::ElementsAreArray(one.messages));
     EXPECT_EQ(outcome.error, one.error);

@@ -249,9 +249,7 @@ struct Outcome {
 TEST(Conversation, Cases) {
   for (const Case& one : Cases()) {
     SCOPED_TRACE(one.name);
-    std::vector<uint8_t> seed = WholeHandshake();
-    seed.insert(seed.end(), one.client.bytes().begin(), one.client.bytes().end());
-    tests::WriteSeed("gateways_rtmp_conversation_fuzz", one.name, seed);
+    tests::WriteSeed("rtmp_conversation_fuzz", one.name, one.client.bytes());
     const Outcome outcome = tests::ExpectSameForAllSplits(one.client.bytes(), [](auto feed) {
       Outcome result;
       Dialogue dialogue;

@@ -80,7 +80,7 @@ TEST(Handshake, GoldenDigests) {
     SCOPED_TRACE(one.name);
     EXPECT_EQ(Sha256(ClientHello(one.kind)), one.hello);
     std::vector<uint8_t> bytes = WholeHandshake(one.kind);
-    tests::WriteSeed("gateways_rtmp_handshake_fuzz", one.name, bytes);
+    tests::WriteSeed("rtmp_handshake_fuzz", one.name, bytes);
     for (const char c : {'n', 'e', 'x', 't'}) bytes.push_back(static_cast<uint8_t>(c));
     const Outcome outcome = Shake(bytes);
     EXPECT_EQ(outcome.error, "");
@@ -137,7 +137,7 @@ TEST(Handshake, RefusesOtherProtocols) {
   };
   for (const auto& one : cases) {
     SCOPED_TRACE(one.name);
-    tests::WriteSeed("gateways_rtmp_handshake_fuzz", one.name, one.bytes);
+    tests::WriteSeed("rtmp_handshake_fuzz", one.name, one.bytes);
     EXPECT_EQ(Shake(one.bytes).error, "rtmp_handshake_version");
     EXPECT_TRUE(Shake(one.bytes).output.empty());
   }
