@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "control-plane/address.h"
 #include "control-plane/admin.h"
 #include "control-plane/grpc_status.h"
 #include "control-plane/stream_watch.h"
@@ -22,7 +23,10 @@ class Access {
  public:
   Access(const log::Logger& logger, const char* method, const std::string& who,
          const google::protobuf::Message& request)
-      : logger_(logger), method_(method), who_(who), what_(request.ShortDebugString()) {}
+      : logger_(logger),
+        method_(method),
+        who_(HostOfPeer(who)),
+        what_(request.ShortDebugString()) {}
 
   void Log(const grpc::Status& status) const {
     const double milliseconds =
@@ -33,7 +37,7 @@ class Access {
                   {{"method", method_},
                    {"who", who_},
                    {"what", what_},
-                   {"code", static_cast<int>(status.error_code())},
+                   {"code", CodeName(status.error_code())},
                    {"error", status.error_message()},
                    {"milliseconds", milliseconds}});
   }

@@ -2,22 +2,16 @@
 
 #include <google/protobuf/descriptor.h>
 
-#include <array>
 #include <map>
 #include <string>
 #include <string_view>
 
+#include "control-plane/grpc_status.h"
 #include "millrace/v1/admin.pb.h"
 #include "millrace/v1/node.pb.h"
 
 namespace millrace::control {
 namespace {
-
-constexpr std::array<const char*, 17> kCodes = {
-    "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
-    "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-    "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
-    "DATA_LOSS", "UNAUTHENTICATED"};
 
 using grpc::experimental::InterceptionHookPoints;
 
@@ -28,10 +22,9 @@ class CallCounter final : public grpc::experimental::Interceptor {
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
-      const auto code = static_cast<size_t>(methods->GetSendStatus().error_code());
       metrics_
           .Counter("millrace_grpc_calls_total", "gRPC calls that ended.",
-                   {{"method", method_}, {"code", code < kCodes.size() ? kCodes[code] : "UNKNOWN"}})
+                   {{"method", method_}, {"code", CodeName(methods->GetSendStatus().error_code())}})
           .Increment();
     }
     methods->Proceed();

@@ -99,6 +99,7 @@ absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {
 
 std::string FormatMilliseconds(uint64_t milliseconds) {
   if (milliseconds == 0) return "0";
+  if (milliseconds % 1'000 != 0) return fmt::format("{}ms", milliseconds);
   std::string text;
   for (const Unit& unit : kDurations) {
     const uint64_t count = milliseconds / unit.factor;

@@ -17,7 +17,7 @@ absl::StatusOr<uint64_t> ParseMilliseconds(std::string_view text);
 // except 0.
 absl::StatusOr<uint64_t> ParseBytes(std::string_view text);
 
-// In the largest units that lose nothing: "1m30s", "350ms", "0".
+// In the largest units that lose nothing: "1m30s", "2500ms", "0".
 std::string FormatMilliseconds(uint64_t milliseconds);
 // In the largest binary unit that loses nothing: "64KiB", "1000B", "0".
 std::string FormatBytes(uint64_t bytes);
