@@ -9,7 +9,6 @@
 namespace millrace::router {
 namespace {
 
-constexpr int64_t kLeastRetentionNs = 1 * kSecond;
 constexpr int64_t kReattachRetentionNs = 10 * kSecond;
 constexpr int64_t kAskAgainEveryNs = 200 * kMillisecond;
 constexpr int64_t kAcknowledgeEveryNs = kSecond;
@@ -104,11 +103,11 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
   return Taken::kTaken;
 }
 
-// A subscriber whose connection breaks notices late and has lost what was under way: it finds the
-// last second whether or not a GOP has begun in the meantime, and more while re-attachments are to
-// be expected.
+// More than subscriptions declare while some of them may have yet to re-attach.
 int64_t Stream::Retention(Time now) const {
-  const int64_t least_ns = now.mono_ns < keep_until_ns_ ? kReattachRetentionNs : kLeastRetentionNs;
+  const int64_t least_ns = now.mono_ns < keep_until_ns_
+                               ? kReattachRetentionNs
+                               : context_.options.least_retention_ms * kMillisecond;
   return std::max(audience_.retention_ns(), least_ns);
 }
 

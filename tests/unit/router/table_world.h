@@ -72,6 +72,7 @@ class TableWorld : public Outbox, public Observer {
   // A new router instance that knows nothing.
   void Restart(Options options = {}) {
     options.incarnation = ++incarnation_;
+    options.least_retention_ms = 0;  // GOPs of a fifth of a second: what is held shows at once
     table_ = std::make_unique<Table>(std::move(options), *this, now, this);
   }
   Table& table() { return *table_; }
