@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <string>
 
-#include "absl/status/status.h"
+#include "media/base/fault.h"
 
 namespace millrace::media {
 namespace {
@@ -50,10 +49,6 @@ template <typename T>
 void Store(uint8_t* at, T value) {
   auto bits = static_cast<std::make_unsigned_t<T>>(value);
   for (size_t i = 0; i < sizeof(T); ++i) at[i] = static_cast<uint8_t>(bits >> (8 * i));
-}
-
-absl::Status Malformed(const char* what) {
-  return absl::InvalidArgumentError(std::string("batch: ") + what);
 }
 
 const uint8_t* FrameHeaderAt(Bytes message, size_t index) {
@@ -126,10 +121,10 @@ bool StartsAtRandomAccess(const TrackSet& tracks, const Frame& first) {
 }
 
 absl::StatusOr<BatchHeader> DecodeBatchHeader(Bytes message) {
-  if (message.size() < kBatchHeaderSize + kFrameHeaderSize) return Malformed("too short");
-  if (message.size() > kMaxBatchBytes) return Malformed("too long");
+  if (message.size() < kBatchHeaderSize + kFrameHeaderSize) return Fault("batch_truncated");
+  if (message.size() > kMaxBatchBytes) return Fault("batch_too_large");
   const uint8_t* at = message.data();
-  if (Load<uint32_t>(at + kMagicAt) != kBatchMagic) return Malformed("wrong magic");
+  if (Load<uint32_t>(at + kMagicAt) != kBatchMagic) return Fault("batch_magic");
   BatchHeader header;
   header.flags = Load<uint32_t>(at + kFlagsAt);
   header.stream_id = Load<uint64_t>(at + kStreamIdAt);
@@ -141,27 +136,27 @@ absl::StatusOr<BatchHeader> DecodeBatchHeader(Bytes message) {
   header.gop = Load<uint32_t>(at + kGopAt);
   header.dts_end_ns = Load<int64_t>(at + kDtsEndAt);
   if (header.frame_count == 0 || header.frame_count > kMaxBatchFrames) {
-    return Malformed("frame count out of range");
+    return Fault("batch_frame_count");
   }
   if (header.first_sequence == 0 || header.first_sequence > UINT64_MAX - kMaxBatchFrames) {
-    return Malformed("sequence out of range");
+    return Fault("batch_sequence");
   }
   const size_t heads = kBatchHeaderSize + size_t{header.frame_count} * kFrameHeaderSize;
-  if (message.size() < heads) return Malformed("frame headers cut short");
+  if (message.size() < heads) return Fault("batch_truncated");
   size_t left = message.size() - heads;
   for (uint32_t i = 0; i < header.frame_count; ++i) {
     const uint8_t* frame = FrameHeaderAt(message, i);
     const size_t size = Load<uint32_t>(frame + kFramePayloadSizeAt);
-    if (size > left) return Malformed("payload cut short");
+    if (size > left) return Fault("batch_truncated");
     if (Load<uint16_t>(frame + kFrameHeaderLenAt) > size) {
-      return Malformed("header_len beyond the payload");
+      return Fault("batch_header_len");
     }
     if (Load<uint64_t>(frame + kFrameSequenceAt) != header.first_sequence + i) {
-      return Malformed("sequence numbers not consecutive");
+      return Fault("batch_sequence");
     }
     left -= size;
   }
-  if (left != 0) return Malformed("bytes behind the last payload");
+  if (left != 0) return Fault("batch_trailing_bytes");
   return header;
 }
 

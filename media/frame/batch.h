@@ -1,10 +1,12 @@
 #pragma once
-// The media message of the bus: frames of one stream in one contiguous part (contract: proto/README.md).
+// The media message of the bus: frames of one stream in one contiguous part (contract:
+// proto/README.md).
 //
 //   header (64 bytes) | frame headers (64 bytes each) | payloads, in frame order, without padding
 //
 // All integers are little-endian. A random-access point of the leading track (video where there is
-// video) is always the first frame of its batch, so that a batch boundary is where a reader may start.
+// video) is always the first frame of its batch, so that a batch boundary is where a reader may
+// start.
 
 #include <cstdint>
 #include <memory>
@@ -36,8 +38,8 @@ struct BatchHeader {
   uint32_t frame_count = 0;
   uint32_t flags = 0;
   uint32_t track_set_version = 0;
-  uint32_t gop = 0;         // of the first frame
-  int64_t dts_end_ns = 0;   // the largest dts + duration of the frames
+  uint32_t gop = 0;        // of the first frame
+  int64_t dts_end_ns = 0;  // the largest dts + duration of the frames
   uint64_t last_sequence() const { return first_sequence + frame_count - 1; }
 };
 
@@ -45,17 +47,19 @@ struct BatchHeader {
 size_t EncodedBatchSize(std::span<const Frame> frames);
 
 // Writes header, frame headers and payloads into `out`, which must have EncodedBatchSize() bytes.
-// frame_count, first_sequence, kBatchDiscontinuity, gop and dts_end_ns are taken from `frames`, which must not
-// be empty and must have consecutive sequence numbers. kBatchRandomAccess is taken from `header.flags`: every
-// audio frame is a random-access point, and only the caller knows which track leads (StartsAtRandomAccess).
+// frame_count, first_sequence, kBatchDiscontinuity, gop and dts_end_ns are taken from `frames`,
+// which must not be empty and must have consecutive sequence numbers. kBatchRandomAccess is taken
+// from `header.flags`: every audio frame is a random-access point, and only the caller knows which
+// track leads (StartsAtRandomAccess).
 void EncodeBatch(const BatchHeader& header, std::span<const Frame> frames, std::span<uint8_t> out);
 
-// True where a reader may start at `first`, the first frame of a batch: a random-access point of the leading
-// track, which is the first video track, else the first audio track, else any.
+// True where a reader may start at `first`, the first frame of a batch: a random-access point of
+// the leading track, which is the first video track, else the first audio track, else any.
 bool StartsAtRandomAccess(const TrackSet& tracks, const Frame& first);
 
-// The header alone, with all counts and lengths checked against the size of `message`; what the router reads.
-// InvalidArgument names what is wrong.
+// The header alone, with all counts and lengths checked against the size of `message`; what the
+// router reads. Faults: batch_truncated, batch_too_large, batch_magic, batch_frame_count,
+// batch_sequence, batch_header_len, batch_trailing_bytes.
 absl::StatusOr<BatchHeader> DecodeBatchHeader(Bytes message);
 
 // One frame of a batch whose header was decoded, without its payload; `index` is below frame_count.
@@ -64,7 +68,8 @@ Frame DecodeFrameHeader(Bytes message, size_t index);
 // All frames; payloads are slices of `message` and share its owner. Nothing is copied.
 absl::StatusOr<std::vector<Frame>> DecodeBatch(const Payload& message);
 
-// Overwrites stream id and term in an encoded batch that nobody else reads yet (replay to a new owner).
+// Overwrites stream id and term in an encoded batch that nobody else reads yet (replay to a new
+// owner).
 void RestampBatch(std::span<uint8_t> message, uint64_t stream_id, uint64_t term);
 
 }  // namespace millrace::media
