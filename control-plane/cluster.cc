@@ -1,6 +1,8 @@
 #include "control-plane/cluster.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <utility>
 
@@ -65,12 +67,35 @@ absl::Status Cluster::Load() {
     directory_.Remember(node.registration, node.address, node.seen_unix_ms, start);
   }
 
-  absl::StatusOr<uint64_t> revision =
-      store_.ConfigurationRevision(options_.configuration.SerializeAsString());
-  if (!revision.ok()) return revision.status();
-  configuration_revision_ = *revision;
+  if (absl::Status taken = TakeConfigurationRevision(); !taken.ok()) return taken;
   UpdateTopology();
   PushState();
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::TakeConfigurationRevision() {
+  std::string bytes;
+  {
+    // Maps in the order of their keys, so that the same configuration has the same bytes.
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    options_.configuration.SerializeToCodedStream(&coded);
+  }
+  absl::StatusOr<uint64_t> revision = store_.ConfigurationRevision(bytes);
+  if (!revision.ok()) return revision.status();
+  configuration_revision_ = *revision;
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::SetConfiguration(const v1::Configuration& configuration) {
+  options_.configuration = configuration;
+  if (absl::Status taken = TakeConfigurationRevision(); !taken.ok()) return taken;
+  placement_.SetConfigured({configuration.routers().begin(), configuration.routers().end()});
+  directory_.SetGrace(configuration.defaults().grace());
+  UpdateTopology();
+  PushState();
+  options_.logger.Info("new configuration", {{"revision", configuration_revision_}});
   return absl::OkStatus();
 }
 

@@ -61,6 +61,9 @@ class Cluster {
   void Report(uint64_t attachment, const v1::NodeReport& report);
   void Detached(uint64_t attachment);
 
+  // Another configuration, defaults filled in, for every node from now on.
+  absl::Status SetConfiguration(const v1::Configuration& configuration);
+
   void Tick();  // every 100 ms
   // Ends every link, watcher and command that waits; nothing comes after.
   void Close();
@@ -96,6 +99,7 @@ class Cluster {
 
   void Drop(uint64_t attachment, const absl::Status& why);
   void Forget(uint64_t attachment);
+  absl::Status TakeConfigurationRevision();
   bool UpdateTopology();
   void PushState();
   void EnforceBans(const Attachment& attachment, const std::vector<std::string>& sessions);
@@ -103,7 +107,7 @@ class Cluster {
   Attachment* Find(const std::string& node, uint64_t* id = nullptr);
   int64_t now() const { return options_.unix_ms(); }
 
-  const Options options_;
+  Options options_;
   Store& store_;
   BanBook bans_;
   Placement placement_;

@@ -29,6 +29,7 @@ class Directory {
 
   // `grace_ms`: how long streams of a router that is gone are still listed.
   explicit Directory(int64_t grace_ms) : grace_ms_(grace_ms) {}
+  void SetGrace(int64_t grace_ms) { grace_ms_ = grace_ms; }
 
   void Attach(const v1::Register& registration, const std::string& address, int64_t now_ms);
   void Detach(const std::string& node, int64_t now_ms);
@@ -82,7 +83,7 @@ class Directory {
   static bool Better(const Row& a, const Row& b);
   static v1::Stream Merge(const std::string& name, const StreamEntry& entry);
 
-  const int64_t grace_ms_;
+  int64_t grace_ms_;
   std::map<std::string, NodeRow> nodes_;
   std::map<std::string, v1::Session> sessions_;
   std::map<std::string, StreamEntry> streams_;

@@ -19,6 +19,10 @@ std::vector<std::string> Sorted(std::vector<std::string> endpoints) {
 Placement::Placement(std::vector<std::string> configured)
     : configured_(Sorted(std::move(configured))) {}
 
+void Placement::SetConfigured(std::vector<std::string> configured) {
+  configured_ = Sorted(std::move(configured));
+}
+
 void Placement::Restore(const StoredTopology& stored, int64_t now_ms) {
   current_ = stored.topology;
   for (const auto& [node, endpoint] : stored.routers) {

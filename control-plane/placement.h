@@ -21,6 +21,7 @@ class Placement {
   // change nothing.
   explicit Placement(std::vector<std::string> configured);
 
+  void SetConfigured(std::vector<std::string> configured);
   // What the store held. Its routers keep their places as if they had just gone.
   void Restore(const StoredTopology& stored, int64_t now_ms);
   // A node with another endpoint than before gives the old one up at once.
@@ -42,8 +43,8 @@ class Placement {
     std::optional<int64_t> leaves_ms;  // unset while it is attached
   };
 
-  const std::vector<std::string> configured_;  // sorted
-  std::map<std::string, Router> routers_;      // by node name
+  std::vector<std::string> configured_;    // sorted
+  std::map<std::string, Router> routers_;  // by node name
   v1::Topology current_;
 };
 

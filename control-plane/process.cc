@@ -20,9 +20,9 @@
 ABSL_FLAG(std::string, listen, "0.0.0.0:50051", "host:port of the gRPC API.");
 ABSL_FLAG(std::string, http, "0.0.0.0:9101",
           "host:port of /metrics, /healthz, /readyz and /sd/prometheus.");
-ABSL_FLAG(
-    std::string, config, "",
-    "The configuration file (YAML). Empty: defaults. `millrace config check FILE` checks it.");
+ABSL_FLAG(std::string, config, "",
+          "The configuration file (YAML). Empty: defaults. Changes are put in force while it runs; "
+          "`millrace config check FILE` checks it.");
 ABSL_FLAG(std::string, store, "",
           "The store, a SQLite file. Empty: control-plane.db in --state-dir, or in memory.");
 ABSL_FLAG(std::string, state_dir, "", "Where the store is kept unless --store says otherwise.");
@@ -76,6 +76,7 @@ int RunControlPlane(int argc, char** argv) {
     absl::StatusOr<v1::Configuration> configuration = config::LoadYamlFile(file);
     if (!configuration.ok()) return Complain(configuration.status(), 1);
     options.configuration = *std::move(configuration);
+    options.configuration_file = file;
   }
   const log::Logger logger =
       log::Logger::Create({.format = *format, .level = *level, .node = options.name});

@@ -14,6 +14,7 @@
 #include "control-plane/admin_service.h"
 #include "control-plane/call_metrics.h"
 #include "control-plane/cluster.h"
+#include "control-plane/config_watch.h"
 #include "control-plane/loop.h"
 #include "control-plane/node_service.h"
 #include "control-plane/rollups.h"
@@ -31,7 +32,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTick(100);
-constexpr int kTicksPerRollup = 10;
+constexpr int kTicksPerSecond = 10;
 constexpr milliseconds kHttpPatience(1'000);
 // A node that reports twenty thousand sessions at once sends about 5 MB.
 constexpr int kMaxMessageBytes = 64 << 20;
@@ -97,7 +98,16 @@ class ServerImpl final : public Server {
  private:
   void Tick() {
     cluster_->Tick();
-    if (ticks_++ % kTicksPerRollup == 0) UpdateRollups(cluster_->directory(), metrics_);
+    if (ticks_++ % kTicksPerSecond != 0) return;
+    UpdateRollups(cluster_->directory(), metrics_);
+    auto changed = config_watch_.Changed();
+    if (!changed) return;
+    const absl::Status taken = changed->ok()
+                                   ? cluster_->SetConfiguration(config::WithDefaults(**changed))
+                                   : changed->status();
+    if (taken.ok()) return;
+    options_.logger.Error("the new configuration is not used; the last one holds",
+                          {{"error", std::string(taken.message())}});
   }
 
   absl::Status OpenGrpc() {
@@ -176,6 +186,7 @@ class ServerImpl final : public Server {
   }
 
   const ServerOptions options_;
+  ConfigWatch config_watch_{options_.configuration_file};
   metrics::Registry metrics_{"control-plane"};
   std::unique_ptr<Store> store_;
   std::unique_ptr<Cluster> cluster_;  // the loop's, once it runs

@@ -20,6 +20,9 @@ struct ServerOptions {
   std::string store = ":memory:";        // SQLite file
   std::string name = "control-plane";    // label `node` of its own metrics
   v1::Configuration configuration;       // as the file sets it; defaults are filled in
+  // Where it came from: looked at every second, and a file that has changed and is right is put in
+  // force. Empty: the configuration stays.
+  std::string configuration_file;
   std::chrono::milliseconds drain{500};  // that Stop() lets calls go on
   log::Logger logger;
   std::function<int64_t()> unix_ms;  // empty: the system's clock
