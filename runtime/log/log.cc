@@ -55,14 +55,18 @@ void AppendValue(std::string& out, const Value& value, bool json) {
       value.get());
 }
 
+bool Reserved(std::string_view key) {
+  return key == "time" || key == "level" || key == "node" || key == "msg";
+}
+
 void AppendFields(std::string& out, Fields fields, bool json) {
   for (const Field& field : fields) {
     if (json) {
-      out += ",\"";
+      out += Reserved(field.key) ? ",\"about_" : ",\"";
       out += field.key;
       out += "\":";
     } else {
-      out += ' ';
+      out += Reserved(field.key) ? " about_" : " ";
       out += field.key;
       out += '=';
     }
@@ -79,8 +83,8 @@ class Backend {
               (options.format == Format::kAuto &&
                (options.stream != nullptr || isatty(STDERR_FILENO) == 0))) {
     if (!options.node.empty()) {
-      const Field node{"node", options.node};
-      AppendFields(node_, {node}, json_);
+      node_ = json_ ? ",\"node\":" : " node=";
+      json_ ? AppendQuoted(node_, options.node) : AppendWord(node_, options.node);
     }
     if (options.stream != nullptr) {
       logger_ = std::make_shared<spdlog::logger>(

@@ -67,7 +67,9 @@ class Value {
 };
 
 struct Field {
-  const char* key;  // a literal in snake_case
+  // A literal in snake_case. What every line has already (time, level, node, msg) gets "about_" in
+  // front.
+  const char* key;
   Value value;
 };
 using Fields = std::initializer_list<Field>;

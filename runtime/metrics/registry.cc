@@ -51,9 +51,11 @@ double UnixTime() {
 }  // namespace
 
 Registry::Registry(const std::string& kind) : registry_(std::make_shared<prometheus::Registry>()) {
-  Gauge("millrace_build_info", "Always 1; version and kind of this process",
-        {{"version", MILLRACE_VERSION}, {"kind", kind}})
-      .Set(1);
+  if (!kind.empty()) {
+    Gauge("millrace_build_info", "Version and kind of this process; always 1.",
+          {{"version", MILLRACE_VERSION}, {"kind", kind}})
+        .Set(1);
+  }
   cpu_ = &Counter("process_cpu_seconds_total", "User and system CPU time spent");
   resident_ = &Gauge("process_resident_memory_bytes", "Resident memory");
   files_ = &Gauge("process_open_fds", "Open file descriptors");

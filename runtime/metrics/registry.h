@@ -19,8 +19,8 @@ using Labels = prometheus::Labels;
 
 class Registry {
  public:
-  // Adds millrace_build_info{version,kind} and process metrics (CPU, resident memory, open files,
-  // start time).
+  // Adds millrace_build_info{version,kind} where a kind is given, and process metrics (CPU,
+  // resident memory, open files, start time).
   explicit Registry(const std::string& kind = "");
 
   // Repeated calls with the same name and labels return the same metric; references live as long as

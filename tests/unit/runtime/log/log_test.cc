@@ -73,6 +73,13 @@ TEST_F(LogTest, TextIsOneReadableLine) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
 }
 
+TEST_F(LogTest, NoFieldIsSaidTwice) {
+  Make(Format::kJson).Info("node attached", {{"node", "http-b"}, {"msg", "x"}});
+  EXPECT_EQ(Json()["node"], "rtmp-a");
+  EXPECT_EQ(Json()["about_node"], "http-b");
+  EXPECT_EQ(Json()["msg"], "node attached");
+}
+
 TEST_F(LogTest, FormatCharactersMeanNothing) {
   Make(Format::kText).Info("{} %v %n {0}", {{"a", "{}%v"}});
   EXPECT_NE(out_.str().find("{} %v %n {0} node=rtmp-a a={}%v"), std::string::npos) << out_.str();
