@@ -146,8 +146,12 @@ void ClientCore::OnPublishGrant(Link& link, const v1::PublishGrant& grant, uint6
                                 Instant now) {
   const PublicationPtr entry = FindPublication(grant.request_id());
   if (entry != nullptr) {
-    if (entry->owner.get() != &link || !Link::Believed(*entry, term)) return;
-    entry->core.OnGrant(grant, now);
+    if (entry->owner.get() != &link) return;
+    if (Link::Believed(*entry, term)) {
+      entry->core.OnGrant(grant, now);
+    } else if (grant.request_id() == entry->core.request_id()) {
+      entry->core.OnNotOwner(now);
+    }
     return After(entry, now);
   }
   // Whoever asked has left in the meantime: the name is free again.
@@ -185,8 +189,12 @@ void ClientCore::OnSubscribeGrant(Link& link, const v1::SubscribeGrant& grant, u
                                   Instant now) {
   const SubscriptionPtr entry = FindSubscription(grant.request_id());
   if (entry != nullptr) {
-    if (entry->owner.get() != &link || !Link::Believed(*entry, term)) return;
-    entry->core.OnGrant(grant, now);
+    if (entry->owner.get() != &link) return;
+    if (Link::Believed(*entry, term)) {
+      entry->core.OnGrant(grant, now);
+    } else if (grant.request_id() == entry->core.request_id()) {
+      entry->core.OnNotOwner(now);
+    }
     return After(entry);
   }
   v1::Envelope answer;

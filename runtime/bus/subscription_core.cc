@@ -93,7 +93,7 @@ bool SubscriptionCore::OnGrant(const v1::SubscribeGrant& grant, Instant now) {
   received_bytes_ = 0;
   credit_limit_ = options_.credit_bytes;
   heard_ns_ = now.mono_ns;
-  wire_version_ = 0;
+  wire_tracks_ = {};
   if (!grant.online() && !online_ && !told_waiting_) {
     told_waiting_ = true;
     if (observer_ != nullptr) observer_->OnWaiting();
@@ -105,16 +105,16 @@ void SubscriptionCore::OnTrackSet(const v1::TrackSetUpdate& update, Instant now)
   if (state_ != State::kGranted || update.epoch() < epoch_) return;
   absl::StatusOr<media::TrackSet> tracks = TracksOf(update);
   if (!tracks.ok()) return OnGap(now);
-  wire_version_ = update.version();
-  if (update.epoch() == epoch_ && update.version() <= tracks_.version) return;
-  const bool revived = !online_ && update.epoch() == epoch_;
+  wire_tracks_ = *std::move(tracks);
+  if (update.epoch() == epoch_) return;  // a change of format is told right before its first frames
+  // What a publisher has is worth knowing before its first frame.
   epoch_ = update.epoch();
-  tracks_ = *std::move(tracks);
-  // A stream that ended and whose publisher goes on with its epoch is back when a frame is.
-  if (!revived) Announce();
+  Announce();
 }
 
 void SubscriptionCore::Announce() {
+  // After a re-attachment a skip may come before any track set: then what was told last still holds.
+  if (wire_tracks_.version != 0) tracks_ = wire_tracks_;
   online_ = true;
   told_waiting_ = false;
   if (observer_ != nullptr) observer_->OnTracks(epoch_, tracks_);
@@ -130,16 +130,16 @@ void SubscriptionCore::OnBatch(const media::BatchHeader& header, const media::Pa
   marked_wall_ns_ = now.wall_ns;
   RaiseCredit(now);
   if (header.epoch < epoch_) return;
-  if (header.epoch > epoch_ || header.track_set_version != wire_version_) return OnGap(now);
+  if (header.epoch > epoch_ || header.track_set_version != wire_tracks_.version) return OnGap(now);
 
   const bool random_access = (header.flags & media::kBatchRandomAccess) != 0;
   if (expected() != 0) {
     if (header.last_sequence() < expected()) return;
     if (header.first_sequence > expected()) return OnGap(now);
     if (need_random_access_ && !random_access) return OnGap(now);
-  } else if (wire_version_ < tracks_.version) {
-    // A restarted router is replayed what was before the track set that we were told of: not for us, who
-    // have had nothing before it.
+  } else if (wire_tracks_.version < tracks_.version) {
+    // A restarted router is replayed what was before the track set that we were told of: not for
+    // us, who have had nothing before it.
     return;
   } else if (!random_access && header.first_sequence != 1 && options_.start != v1::START_LIVE) {
     return;
@@ -164,7 +164,8 @@ void SubscriptionCore::Deliver(const media::BatchHeader& header, std::vector<med
   last_.next_gop = last.gop + 1;
   last_.discontinuity_sequence = last.discontinuity_sequence;
   need_random_access_ = false;
-  if (!online_) Announce();
+  // A stream that ended and whose publisher goes on with its epoch is back when a frame is.
+  if (!online_ || wire_tracks_.version != tracks_.version) Announce();
   if (observer_ != nullptr) observer_->OnFrames(header.epoch, random_access, std::move(frames));
 }
 

@@ -88,13 +88,13 @@ class SubscriptionCore {
   uint64_t stream_id_ = 0;
   uint64_t received_bytes_ = 0;
   uint64_t credit_limit_ = 0;
-  int64_t heard_ns_ = 0;       // last media received or credit sent
-  uint32_t wire_version_ = 0;  // of the track set that arriving batches refer to
+  int64_t heard_ns_ = 0;         // last media received or credit sent
+  media::TrackSet wire_tracks_;  // that arriving batches refer to; version 0: none yet
 
   // What the observer was told.
-  uint64_t epoch_ = 0;  // newest announced by a track set
-  media::TrackSet tracks_;
-  Timeline last_;  // of the last frame delivered or skipped
+  uint64_t epoch_ = 0;      // newest announced by a track set
+  media::TrackSet tracks_;  // version 0: none of this epoch
+  Timeline last_;           // of the last frame delivered or skipped
   bool online_ = false;
   bool told_waiting_ = false;
   bool need_random_access_ = false;

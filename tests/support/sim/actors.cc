@@ -230,7 +230,10 @@ void Subscriber::CheckFrame(const media::Frame& frame) {
   if (!reader.ok()) return Violation("payload cut short");
   if (stamp.epoch != epoch_ || stamp.sequence != frame.sequence)
     Violation("payload of another frame");
-  if (stamp.version != version_) Violation("frame of another track set");
+  if (stamp.version != version_) {
+    Violation("frame of track set " + std::to_string(stamp.version) + " under " +
+              std::to_string(version_));
+  }
   const EpochRecord& record = ledger_.streams[stream_][epoch_];
   if (stamp.publisher != record.publisher) Violation("frame of another publisher");
   if (frame.sequence > record.last_sequence) Violation("frame that was never published");

@@ -55,6 +55,7 @@ class Publisher : private bus::PublicationObserver {
   // As a gateway does whose session ended.
   void DestroyHandle() { publication_.reset(); }
 
+  const std::string& node() const { return node_; }
   bool granted() const { return grants_ > 0; }
   bool refused() const { return refused_; }
   v1::RefusalReason reason() const { return reason_; }

@@ -6,6 +6,8 @@
 #include <deque>
 #include <utility>
 
+#include "media/frame/batch.h"
+
 namespace millrace::sim {
 
 struct Cluster::Message {
@@ -406,6 +408,7 @@ void Cluster::Schedule(const std::shared_ptr<Connection>& connection, Message me
 void Cluster::HandToRouter(const std::shared_ptr<Connection>& connection, const Message& message) {
   const std::shared_ptr<RouterHost> router = connection->router.lock();
   if (router == nullptr) return;
+  if (trace_) Trace(*connection, message, true);
   if (message.control.has_value()) {
     router->table->OnControl(connection->id, *message.control, router->Now());
   } else {
@@ -421,6 +424,7 @@ void Cluster::HandToNode(const std::shared_ptr<Connection>& connection, const Me
     node->waiting.push_back([this, connection, message] { HandToNode(connection, message); });
     return;
   }
+  if (trace_) Trace(*connection, message, false);
   if (message.control.has_value()) {
     node->core->OnControl(connection->link, connection->channel, *message.control, now());
   } else {
@@ -428,6 +432,24 @@ void Cluster::HandToNode(const std::shared_ptr<Connection>& connection, const Me
     node->core->OnMedia(connection->link, message.media, now());
   }
   CountDelivery();
+}
+
+void Cluster::Trace(const Connection& connection, const Message& message, bool to_router) const {
+  const std::shared_ptr<NodeHost> node = connection.node.lock();
+  std::string text;
+  if (message.control.has_value()) {
+    text = message.control->ShortDebugString();
+  } else if (const auto header = media::DecodeBatchHeader(message.media.bytes()); header.ok()) {
+    text = "batch of " + std::to_string(header->stream_id) + " epoch " +
+           std::to_string(header->epoch) + ": " + std::to_string(header->first_sequence) + " to " +
+           std::to_string(header->last_sequence()) + ", tracks " +
+           std::to_string(header->track_set_version) + (header->flags != 0 ? ", random access" : "");
+  }
+  std::fprintf(stderr, "%9.3f ms %-5s %s link %u connection %llu%s: %.300s\n",
+               static_cast<double>(now_ns_) / kMs, node == nullptr ? "?" : node->name.c_str(),
+               to_router ? "->" : "<-", connection.link,
+               static_cast<unsigned long long>(connection.id), connection.up ? "" : " (broken)",
+               text.c_str());
 }
 
 void Cluster::CountDelivery() {

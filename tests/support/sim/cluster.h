@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -98,6 +99,7 @@ class Cluster {
   void HandToRouter(const std::shared_ptr<Connection>& connection, const Message& message);
   void HandToNode(const std::shared_ptr<Connection>& connection, const Message& message);
   void CountDelivery();
+  void Trace(const Connection& connection, const Message& message, bool to_router) const;
   // One step: the next event or deadline, none behind `until_ns`.
   bool Step(int64_t until_ns);
 
@@ -111,6 +113,8 @@ class Cluster {
   };
 
   const ClusterOptions options_;
+  // MILLRACE_SIM_TRACE=1 prints every message as it arrives.
+  const bool trace_ = std::getenv("MILLRACE_SIM_TRACE") != nullptr;
   std::mt19937_64 random_;
   int64_t now_ns_ = 0;
   uint64_t order_ = 0;
