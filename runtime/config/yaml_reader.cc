@@ -103,6 +103,14 @@ class Reader {
       }
       const std::string field_path = Join(path, field->name());
       marks_[field_path] = value.Mark();
+      const bool section =
+          field->is_map() ||
+          (!field->is_repeated() && field->cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE);
+      if (value.IsNull() && !section) {
+        // YAML puts what is not there where the next thing begins, which may be lines below.
+        Say(key.Mark(), fmt::format("`{}` has no value", field_path));
+        return;
+      }
       if (field->is_map()) {
         ReadMap(value, field_path, *field, message);
       } else if (field->is_repeated()) {
@@ -175,8 +183,7 @@ class Reader {
   void ReadScalar(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                   Message& message) {
     if (!node.IsScalar()) {
-      Say(node.Mark(), node.IsNull() ? fmt::format("`{}` has no value", path)
-                                     : fmt::format("`{}` takes one value", path));
+      Say(node.Mark(), fmt::format("`{}` takes one value", path));
       return;
     }
     const Reflection& reflection = *message.GetReflection();

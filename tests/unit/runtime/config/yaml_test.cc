@@ -1,0 +1,235 @@
+#include "runtime/config/yaml.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/util/message_differencer.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/config/app_settings.h"
+
+namespace millrace::config {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+
+v1::Configuration Read(const std::string& text) {
+  const auto configuration = ParseYaml(text, "t.yaml");
+  EXPECT_TRUE(configuration.ok()) << configuration.status();
+  return configuration.ok() ? *configuration : v1::Configuration();
+}
+
+// Every mistake as "line:column: text", one a line.
+std::string Mistakes(const std::string& text) {
+  std::string all;
+  for (const Mistake& mistake : ReadYaml(text).mistakes) {
+    all += std::to_string(mistake.line) + ":" + std::to_string(mistake.column) + ": " +
+           mistake.text + "\n";
+  }
+  return all;
+}
+
+TEST(Yaml, ReadsEveryKindOfValue) {
+  const v1::Configuration configuration = Read(R"(# a comment
+defaults:
+  flush: 20ms
+  grace: 0
+  publish_policy: reject
+  viewer_backlog: 1.5MiB
+applications:
+  live: {flush: 0, wait_timeout: "5s"}
+  site3/gate:
+    grace: 1m30s
+rtmp:
+  chunk_size: 4096
+http:
+  trusted_proxies: [10.0.0.0/8, "2001:db8::1"]
+  allow_origins:
+    - https://example.org
+metrics:
+  per_stream: true
+routers: [tcp://router-0:5555]
+public_host: media.example.org
+)");
+  EXPECT_EQ(configuration.defaults().flush(), 20u);
+  EXPECT_TRUE(configuration.defaults().has_grace());
+  EXPECT_FALSE(configuration.defaults().has_audio_hold());
+  EXPECT_EQ(configuration.defaults().publish_policy(), v1::reject);
+  EXPECT_EQ(configuration.defaults().viewer_backlog(), 1'572'864u);
+  EXPECT_TRUE(configuration.applications().at("live").has_flush());
+  EXPECT_EQ(configuration.applications().at("live").wait_timeout(), 5'000u);
+  EXPECT_EQ(configuration.applications().at("site3/gate").grace(), 90'000u);
+  EXPECT_EQ(configuration.rtmp().chunk_size(), 4'096u);
+  EXPECT_THAT(configuration.http().trusted_proxies(),
+              testing::ElementsAre("10.0.0.0/8", "2001:db8::1"));
+  EXPECT_TRUE(configuration.metrics().per_stream());
+  EXPECT_THAT(configuration.routers(), testing::ElementsAre("tcp://router-0:5555"));
+  EXPECT_EQ(configuration.public_host(), "media.example.org");
+}
+
+TEST(Yaml, NothingIsAConfiguration) {
+  for (const char* text : {"", "\n", "# only a comment\n", "---\n", "{}", "defaults:\n", "~"}) {
+    EXPECT_EQ(Mistakes(text), "") << text;
+  }
+}
+
+TEST(Yaml, AnchorsWork) {
+  const v1::Configuration configuration =
+      Read("applications:\n  a: &base {flush: 20ms}\n  b: *base\n");
+  EXPECT_EQ(configuration.applications().at("b").flush(), 20u);
+}
+
+struct Case {
+  const char* name;
+  const char* text;
+  const char* mistakes;  // each line must be found, in this order
+};
+
+const Case kCases[] = {
+    {"UnknownKey", "defaults:\n  flsh: 1s\n",
+     "2:3: unknown key `flsh` in `defaults`; did you mean `flush`?\n"},
+    {"UnknownSection", "defualts: {}\n",
+     "1:1: unknown key `defualts` in the file; did you mean `defaults`?\n"},
+    {"NothingLikeIt", "bus:\n  zzzzzz: 1\n",
+     "2:3: unknown key `zzzzzz` in `bus`; it may hold `subscription_credit`\n"},
+    {"InAnApplication", "applications:\n  live:\n    grase: 1s\n",
+     "3:5: unknown key `grase` in `applications.live`; did you mean `grace`?\n"},
+    {"Twice", "defaults:\n  flush: 1ms\n  grace: 1s\n  flush: 2ms\n",
+     "4:3: `defaults.flush` is set twice, first in line 2\n"},
+    {"SectionTwice", "rtmp: {}\nhttp: {}\nrtmp: {}\n",
+     "3:1: `rtmp` is set twice, first in line 1\n"},
+    {"ApplicationTwice", "applications:\n  live: {}\n  live: {}\n",
+     "3:3: `applications.live` is set twice, first in line 2\n"},
+    {"NoUnit", "defaults: {grace: 15}\n",
+     "1:19: `defaults.grace`: `15` has no unit: write a duration like 350ms, 10s, 1m or 2h30m\n"},
+    {"SizeAsDuration", "router: {lease: 3KiB}\n",
+     "1:17: `router.lease`: `3KiB` has an unknown unit `KiB`: write a duration like 350ms, 10s, 1m "
+     "or "
+     "2h30m\n"},
+    {"NoSize", "router: {cache_limit: 1G}\n",
+     "1:23: `router.cache_limit`: `1G` has an unknown unit `G`: write a size like 64KiB, 16MiB or "
+     "1GiB\n"},
+    {"TooSmall", "router: {lease: 1ms}\n",
+     "1:17: `router.lease` must be between 1s and 1m, not 1ms\n"},
+    {"TooLarge", "defaults: {track_wait: 3s}\n",
+     "1:24: `defaults.track_wait` must be between 0 and 2500ms, not 3s\n"},
+    {"NotANumber", "rtmp: {chunk_size: big}\n",
+     "1:20: `rtmp.chunk_size`: `big` is not a whole number\n"},
+    {"Negative", "rtmp: {chunk_size: -1}\n",
+     "1:20: `rtmp.chunk_size`: `-1` is not a whole number\n"},
+    {"HugeNumber", "rtmp: {chunk_size: 99999999999999999999}\n",
+     "1:20: `rtmp.chunk_size`: `99999999999999999999` is not a whole number\n"},
+    {"OutOfRange", "rtmp: {chunk_size: 16777216}\n",
+     "1:20: `rtmp.chunk_size` must be between 128 and 16777215, not 16777216\n"},
+    {"Enum", "defaults: {publish_policy: takeover}\n",
+     "1:28: `defaults.publish_policy` is one of `reject`, `replace`, not `takeover`\n"},
+    {"EnumZero", "defaults: {publish_policy: PUBLISH_POLICY_SETTING_UNSPECIFIED}\n",
+     "1:28: `defaults.publish_policy` is one of `reject`, `replace`, not "
+     "`PUBLISH_POLICY_SETTING_UNSPECIFIED`\n"},
+    {"Bool", "metrics: {per_stream: yes}\n",
+     "1:23: `metrics.per_stream` is `true` or `false`, not `yes`\n"},
+    {"NoValue", "defaults:\n  flush:\n", "2:3: `defaults.flush` has no value\n"},
+    {"NoList", "routers:\nrtmp: {}\n", "1:1: `routers` has no value\n"},
+    {"ListForScalar", "defaults: {flush: [1s]}\n", "1:19: `defaults.flush` takes one value\n"},
+    {"ScalarForList", "routers: tcp://a:1\n", "1:10: `routers` must be a list, as in [a, b]\n"},
+    {"MapInList", "routers: [{a: b}]\n", "1:11: an entry of `routers` must be plain text\n"},
+    {"ListedTwice", "routers: [tcp://a:1, tcp://a:1]\n",
+     "1:22: `routers` lists `tcp://a:1` twice\n"},
+    {"ScalarForSection", "defaults: 5\n", "1:11: `defaults` must hold `key: value` settings\n"},
+    {"TopLevelList", "- a\n- b\n", "1:1: the file must hold `key: value` settings\n"},
+    {"KeyIsAList", "[a]: b\n", "1:1: a key in the file must be a plain word\n"},
+    {"Endpoint", "routers: [router:5555]\n",
+     "1:11: `routers`: `router:5555` is not a router endpoint: write tcp://host:port\n"},
+    {"Port", "routers: [tcp://router:70000]\n",
+     "1:11: `routers`: `tcp://router:70000` is not a router endpoint: write tcp://host:port\n"},
+    {"Cidr", "http: {trusted_proxies: [10.0.0.0/33]}\n",
+     "1:26: `http.trusted_proxies`: `10.0.0.0/33` is not an address or network: write 10.0.0.0/8 "
+     "or "
+     "2001:db8::1\n"},
+    {"Origin", "http: {allow_origins: [example.org]}\n",
+     "1:24: `http.allow_origins`: `example.org` is not an origin: write \"*\" or "
+     "https://example.org\n"},
+    {"Application", "applications: {a//b: {}}\n",
+     "1:16: `a//b` is not an application: write live or site3/gate\n"},
+    {"PartLongerThanSegment", "defaults:\n  segment_target: 1s\n  part_target: 2s\n",
+     "3:16: `defaults`: part_target (2s) must not be longer than segment_target (1s)\n"},
+    {"PartOfAnother", "defaults: {part_target: 2s}\napplications:\n  live: {segment_target: 1s}\n",
+     "3:26: `applications.live`: part_target (2s) must not be longer than segment_target (1s)\n"},
+    {"TwoDocuments", "defaults: {}\n---\nrtmp: {}\n",
+     "3:1: one document is expected: remove the `---`\n"},
+    {"Several", "defaults:\n  flsh: 1s\n  grace: x\nrtpm: {}\n",
+     "2:3: unknown key `flsh` in `defaults`; did you mean `flush`?\n"
+     "3:10: `defaults.grace`: `x` is not a duration: write a duration like 350ms, 10s, 1m or "
+     "2h30m\n"
+     "4:1: unknown key `rtpm` in the file; did you mean `rtmp`?\n"},
+    {"MergeKey", "defaults: &a {flush: 1ms}\napplications:\n  live: {<<: *a}\n",
+     "3:10: unknown key `<<` in `applications.live`; it may hold"},
+    {"Cycle", "applications: &a\n  live: *a\n",
+     "2:3: unknown key `live` in `applications.live`; it may hold"},
+};
+
+class YamlMistake : public testing::TestWithParam<Case> {};
+
+TEST_P(YamlMistake, IsFoundWithItsLine) {
+  const std::string found = Mistakes(GetParam().text);
+  const std::string expected = GetParam().mistakes;
+  if (expected.ends_with('\n')) {
+    EXPECT_EQ(found, expected);
+  } else {
+    EXPECT_THAT(found, testing::StartsWith(expected));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, YamlMistake, testing::ValuesIn(kCases),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Yaml, BrokenSyntaxIsNamedWithItsLine) {
+  EXPECT_THAT(Mistakes("defaults: {flush: 1s\n"), testing::HasSubstr("not YAML"));
+  EXPECT_THAT(Mistakes("a: b\n c: d\n"), testing::StartsWith("2:"));
+  EXPECT_THAT(Mistakes("defaults: {flush: *nothing}\n"), testing::StartsWith("1:19: not YAML"));
+}
+
+TEST(Yaml, HostileFilesAreRefused) {
+  EXPECT_EQ(Mistakes(std::string(kMaxFileBytes + 1, ' ')), "0:0: the file is larger than 1MiB\n");
+  EXPECT_EQ(Mistakes("public_host: \"\xff\xfe\"\n"), "0:0: the file is not UTF-8 text\n");
+  EXPECT_THAT(Mistakes(std::string(100'000, '[')), testing::HasSubstr("not YAML"));
+  EXPECT_NE(Mistakes("public_host: \"a\\0b\"\n"), "");
+  std::string many;
+  for (int i = 0; i < 1'000; ++i) many += "key" + std::to_string(i) + ": 1\n";
+  EXPECT_EQ(ReadYaml(many).mistakes.size(), 50u);
+}
+
+TEST(Yaml, TheErrorNamesFileLineAndColumn) {
+  EXPECT_EQ(
+      ParseYaml("flsh: 1\nroters: []\n", "millrace.yaml").status().message(),
+      "millrace.yaml:1:1: unknown key `flsh` in the file; it may hold `defaults`, `applications`, "
+      "`router`, `rtmp`, `http`, `metrics`, `bus`, `routers`, `public_host`\n"
+      "millrace.yaml:2:1: unknown key `roters` in the file; did you mean `routers`?");
+}
+
+TEST(Yaml, Files) {
+  const std::string path = testing::TempDir() + "/yaml_test.yaml";
+  std::ofstream(path) << "defaults: {flush: 1ms}\n";
+  EXPECT_EQ(LoadYamlFile(path)->defaults().flush(), 1u);
+  std::filesystem::remove(path);
+  EXPECT_EQ(LoadYamlFile(path).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(LoadYamlFile(testing::TempDir()).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(Yaml, WhatIsWrittenIsReadBack) {
+  v1::Configuration configuration = DefaultConfiguration();
+  (*configuration.mutable_applications())["live"].set_flush(0);
+  (*configuration.mutable_applications())["a b: c/#d"].set_publish_policy(v1::reject);
+  (*configuration.mutable_applications())["site/ünï"];
+  (*configuration.mutable_applications())["true"].set_grace(1);
+  configuration.add_routers("tcp://[::1]:5555");
+  const std::string text = WriteYaml(configuration);
+  EXPECT_TRUE(MessageDifferencer::Equals(Read(text), configuration)) << text;
+  EXPECT_EQ(WriteYaml(Read(text)), text);
+  EXPECT_TRUE(
+      MessageDifferencer::Equals(Read(WriteYaml(v1::Configuration())), v1::Configuration()));
+}
+
+}  // namespace
+}  // namespace millrace::config
