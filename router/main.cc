@@ -9,7 +9,6 @@
 #include "router/flags.h"
 #include "router/server.h"
 #include "runtime/lifecycle/command_line.h"
-#include "runtime/lifecycle/command_line.h"
 #include "runtime/lifecycle/process.h"
 #include "runtime/lifecycle/signals.h"
 

@@ -34,7 +34,8 @@ enum class Codec : uint16_t {
 const char* CodecName(Codec codec);
 TrackKind KindOf(Codec codec);
 
-// One elementary stream. Everything behind `config` follows from it and is filled in once, at ingest.
+// One elementary stream. Everything behind `config` follows from it and is filled in once, at
+// ingest.
 struct Track {
   uint8_t id = 0;  // unique within the stream; 1 video, 2 audio, 3 data for single-track protocols
   TrackKind kind = TrackKind::kVideo;
@@ -57,8 +58,8 @@ struct Track {
   friend bool operator==(const Track&, const Track&) = default;
 };
 
-// The tracks of a stream from a point in the sequence on. Version rises by one at each change within an
-// epoch and starts at 1.
+// The tracks of a stream from a point in the sequence on. Version rises by one at each change
+// within an epoch and starts at 1.
 struct TrackSet {
   uint32_t version = 0;
   std::vector<Track> tracks;

@@ -170,13 +170,13 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   }
 
   IngestCore::Output CoreOutput() {
-    return {
-        .tracks = [this](const media::TrackSet& tracks) { SendTracks(tracks); },
-        .batch = [this](std::vector<media::Frame> frames) { SendBatch(std::move(frames)); },
-        .dropped = [this](IngestDrop drop) { metrics_.Dropped(IngestDropName(drop)); },
-        .repaired = [this](media::TimestampRepair::Kind kind) {
-              metrics_.Repaired(media::TimestampRepair::KindName(kind));
-            }};
+    return {.tracks = [this](const media::TrackSet& tracks) { SendTracks(tracks); },
+            .batch = [this](std::vector<media::Frame> frames) { SendBatch(std::move(frames)); },
+            .dropped = [this](IngestDrop drop) { metrics_.Dropped(IngestDropName(drop)); },
+            .repaired =
+                [this](media::TimestampRepair::Kind kind) {
+                  metrics_.Repaired(media::TimestampRepair::KindName(kind));
+                }};
   }
 
   void SendTracks(const media::TrackSet& tracks) {
