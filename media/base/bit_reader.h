@@ -15,12 +15,14 @@ class BitReader {
 
   bool ok() const { return ok_; }
   void Fail() { ok_ = false; }
+  // Whether it failed for want of bits rather than by Fail() or a code that cannot be.
+  bool overrun() const { return overrun_; }
   size_t position() const { return position_; }
   size_t remaining() const { return ok_ ? bytes_.size() * 8 - position_ : 0; }
 
   // An unsigned field of `count` bits, at most 32.
   uint32_t Bits(unsigned count) {
-    if (count > 32 || remaining() < count) ok_ = false;
+    if (!Need(count) || count > 32) ok_ = false;
     if (!ok_) return 0;
     uint64_t value = 0;
     for (unsigned left = count; left > 0;) {
@@ -35,8 +37,7 @@ class BitReader {
   }
   bool Flag() { return Bits(1) != 0; }
   void Skip(size_t count) {
-    if (remaining() < count) ok_ = false;
-    if (ok_) position_ += count;
+    if (Need(count)) position_ += count;
   }
 
   // ue(v) and se(v) of ISO/IEC 14496-10 §9.1: up to 31 leading zeros, so values up to 2^32 - 2.
@@ -56,9 +57,18 @@ class BitReader {
   }
 
  private:
+  bool Need(size_t count) {
+    if (ok_ && remaining() < count) {
+      overrun_ = true;
+      ok_ = false;
+    }
+    return ok_;
+  }
+
   Bytes bytes_;
   size_t position_ = 0;
   bool ok_ = true;
+  bool overrun_ = false;
 };
 
 }  // namespace millrace::media

@@ -178,8 +178,8 @@ absl::StatusOr<Sps> ParseSps(Bytes nal) {
   if (bits.UnsignedGolomb() > 16) bits.Fail();  // max_num_ref_frames
   bits.Flag();                                  // gaps_in_frame_num_value_allowed_flag
   const bool size_ok = ReadSize(bits, sps);
-  // Running out of bits fails the reader exactly at its end; a forbidden value fails it before.
-  if (!bits.ok()) return Fault(H264ErrorName(H264Error::kSpsTruncated));
+  if (bits.overrun()) return Fault(H264ErrorName(H264Error::kSpsTruncated));
+  if (!bits.ok()) return Fault(H264ErrorName(H264Error::kSpsOutOfRange));
   if (!size_ok) return Fault(H264ErrorName(H264Error::kSpsOutOfRange), "size");
   // Baseline has no B pictures; order type 2 forbids output out of decoding order.
   if (sps.profile_idc == 66 || order_type == 2) sps.max_reorder_frames = 0;

@@ -30,6 +30,7 @@ TEST(BitReader, StaysFailed) {
   BitReader bits(bytes);
   EXPECT_EQ(bits.Bits(9), 0u);
   EXPECT_FALSE(bits.ok());
+  EXPECT_TRUE(bits.overrun());
   EXPECT_EQ(bits.Bits(1), 0u);
   EXPECT_EQ(bits.remaining(), 0u);
 }
@@ -61,6 +62,7 @@ TEST(BitReader, GolombWithTooManyZerosFails) {
   BitReader bits(bytes);
   EXPECT_EQ(bits.UnsignedGolomb(), 0u);
   EXPECT_FALSE(bits.ok());
+  EXPECT_FALSE(bits.overrun()) << "bits enough, but no such code";
 }
 
 }  // namespace

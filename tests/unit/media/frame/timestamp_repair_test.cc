@@ -226,7 +226,7 @@ TEST(TimestampRepair, AbsurdInputDoesNotOverflow) {
   int64_t arrival = 0;
   for (int64_t dts : {INT64_MAX, INT64_MIN, int64_t{0}, INT64_MIN, INT64_MAX, INT64_MAX}) {
     const auto out =
-        repair.Repair({.track = 1, .dts_ns = dts, .pts_ns = -dts / 2, .arrival_ns = arrival});
+        repair.Repair({.track = 1, .dts_ns = dts, .pts_ns = -(dts / 2), .arrival_ns = arrival});
     EXPECT_GT(out.dts_ns, last);
     EXPECT_GE(out.pts_ns, out.dts_ns);
     last = out.dts_ns;

@@ -49,7 +49,8 @@ TEST(Sps, RefusesWhatCannotBe) {
     std::vector<uint8_t> nal;
   } cases[] = {
       {"h264_sps_truncated", Hex("67")},
-      {"h264_sps_truncated", Hex("67 42c01f 00000000 00000000")},
+      {"h264_sps_truncated", Hex("67 42c01f 0000")},
+      {"h264_sps_out_of_range", Hex("67 42c01f 00000300 00030000 0300ff")},  // 40 zeros,
       // Baseline, id 0, order type 2, one reference; 65536 macroblocks wide.
       {"h264_sps_out_of_range", Hex("67 42001e f2 00002000 0f 80")},
       {"h264_sps_out_of_range", Hex("67 42001e 0420 00 00")},  // id 32
