@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/bus/control.h"
+#include "runtime/bus/rendezvous.h"
 #include "tests/support/hex.h"
 #include "tests/support/seeds.h"
 #include "tests/unit/router/table_world.h"
@@ -108,6 +109,21 @@ TEST(Wire, ConversationSeed) {
   unpublish.mutable_unpublish()->set_epoch(500);
   say(1, EncodeControl(unpublish));
   tests::WriteSeed("bus_wire_fuzz", "conversation", seed);
+}
+
+TEST(Wire, OwnersAsTheContractPrintsThem) {
+  const std::vector<std::string> endpoints = {"tcp://10.0.0.1:5555", "tcp://10.0.0.2:5555"};
+  struct Case {
+    const char* stream;
+    uint64_t first, second;
+  };
+  for (const Case& c : {Case{"live/cam1", 0x83eaf2ef82aa5056, 0x509ae9b6efa8a048},
+                        Case{"live/cam2", 0x73f871cb068488b2, 0xc6fc5ff2eb84f8a7},
+                        Case{"site3/gate/cam1", 0xffc4321ac55295b5, 0x489d635dd90b8a91}}) {
+    EXPECT_EQ(RendezvousScore(endpoints[0], c.stream), c.first);
+    EXPECT_EQ(RendezvousScore(endpoints[1], c.stream), c.second);
+    EXPECT_EQ(OwnerIndex(endpoints, c.stream), c.first > c.second ? 0u : 1u);
+  }
 }
 
 TEST(Wire, MessagesAreToldApartByTheirFirstBytes) {
