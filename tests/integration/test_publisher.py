@@ -85,7 +85,7 @@ def test_half_open_publisher_is_replaced(cluster, tools):
     second = tools.source(cluster.rtmp("p/half", 1), run=2).wait_publishing()
     viewers.wait_frames(100)
     refusal = first.wait_event("status", level="error")
-    assert refusal["code"].startswith("NetStream.Publish") or "NetConnection" in refusal["code"], refusal
+    assert refusal["code"].startswith("NetStream."), refusal
     assert refusal["description"], refusal
     first.wait_end()
     written = second.stop()
@@ -132,7 +132,7 @@ def test_silent_publisher_times_out(cluster, tools):
     closed = source.wait_event("closed", timeout=10)
     assert closed["how"] in ("end", "reset")
     statuses = [e for e in source.events if e["event"] == "status"]
-    assert statuses[-1]["level"] == "error" and "idle" in statuses[-1]["description"].lower(), statuses
+    assert statuses[-1]["level"] == "error" and "2 s" in statuses[-1]["description"], statuses
 
 
 def test_timestamps_beyond_24_bits(cluster, tools):

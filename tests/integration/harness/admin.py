@@ -43,7 +43,13 @@ class Admin:
         stub = self.channel.unary_unary(f"/millrace.v1.AdminService/{method}",
                                         request_serializer=type(request).SerializeToString,
                                         response_deserializer=answer.FromString)
-        return stub(request, timeout=timeout, wait_for_ready=True)
+        try:
+            return stub(request, timeout=timeout, wait_for_ready=True)
+        except grpc.RpcError as error:
+            # The connection to a control plane that has just been restarted breaks under one call.
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+            return stub(request, timeout=timeout, wait_for_ready=True)
 
     def watch(self, prefix="", timeout=60):
         stub = self.channel.unary_stream(

@@ -32,8 +32,11 @@ class HttpFlvClient {
   const std::map<std::string, std::string>& headers() const { return headers_; }
   // Of an answer that is not 200, its first 4 KiB.
   const std::string& error_body() const { return error_body_; }
-  // The body came to its proper end (last chunk).
-  bool complete() const { return complete_; }
+  // If the server closes now, the body came to its proper end: behind the last chunk, or between
+  // two tags.
+  bool complete() const {
+    return chunked_ ? complete_ : flv_header_seen_ && flv_at_ == flv_.size();
+  }
   std::vector<uint8_t>& output() { return output_; }
 
  private:

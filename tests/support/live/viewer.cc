@@ -136,7 +136,7 @@ void Viewer::OnFlvHeader(bool audio, bool video) {
 }
 
 void Viewer::End(const std::string& how) {
-  ended_ = http_ && http_->complete() ? "complete" : how;
+  ended_ = how == "end" && http_ && http_->complete() ? "complete" : how;
   Close();
   nlohmann::json details = {{"how", ended_}};
   if (http_ && !http_->error_body().empty()) details["body"] = http_->error_body();
