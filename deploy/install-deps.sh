@@ -34,7 +34,7 @@ test=(
   python3 python3-pytest python3-grpcio python3-protobuf python3-zmq
   prometheus jq curl shellcheck procps
 )
-docker=(docker.io docker-compose mmdebstrap iptables ffmpeg curl jq procps)
+docker=(docker.io docker-compose mmdebstrap iptables ffmpeg curl jq procps python3)
 demo=(ffmpeg)
 prometheus=(prometheus)
 

@@ -98,6 +98,7 @@ clean_up() {
   if ((engine)); then
     kill -TERM "$engine" 2>/dev/null || true
     wait "$engine" 2>/dev/null || true
+    umount "$work"/exec/netns/* 2>/dev/null || true
   fi
   rm -rf --one-file-system "$work" || true
   exit "$status"
@@ -117,16 +118,22 @@ docker info >/dev/null 2>&1 || start_engine
 
 services=(control-plane router rtmp-gateway http-gateway prometheus)
 export COMPOSE_PROJECT_NAME=millrace-check MILLRACE_TAG=check
-export MILLRACE_RTMP_PORT=21935 MILLRACE_HTTP_PORT=28080 MILLRACE_GRPC_PORT=25051
-export MILLRACE_CONTROL_PLANE_METRICS_PORT=29101 MILLRACE_PROMETHEUS_PORT=29090
+# Free ports, all held at once so that they differ.
+read -r MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
+  MILLRACE_PROMETHEUS_PORT < <(/usr/bin/python3 -c '
+import socket
+held = [socket.create_server(("", 0)) for _ in range(5)]
+print(*[s.getsockname()[1] for s in held])')
+export MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
+  MILLRACE_PROMETHEUS_PORT
 rtmp=rtmp://127.0.0.1:$MILLRACE_RTMP_PORT http=http://127.0.0.1:$MILLRACE_HTTP_PORT
 stream=live/check
 
-cli() { compose exec -T control-plane millrace "$@"; }
-container() { compose ps -q "$1"; }
-healthy() { [[ $(docker inspect --format '{{.State.Health.Status}}' "$(container "$1")") == healthy ]]; }
-not_root() { [[ $(docker exec "$(container "$1")" id -u) != 0 ]]; }
-one_process() { (($(docker top "$(container "$1")" -o pid | tail -n +2 | wc -l) == 1)); }
+declare -A id=()  # of each service's container
+cli() { docker exec "${id[control-plane]}" millrace "$@"; }
+healthy() { [[ $(docker inspect --format '{{.State.Health.Status}}' "${id[$1]}") == healthy ]]; }
+not_root() { [[ $(docker exec "${id[$1]}" id -u) != 0 ]]; }
+one_process() { (($(docker top "${id[$1]}" -o pid | tail -n +2 | wc -l) == 1)); }
 
 publish() {
   ffmpeg -hide_banner -loglevel warning -nostdin -re -f lavfi -i testsrc2=size=640x360:rate=25 \
@@ -176,6 +183,7 @@ if ! compose up --detach --build >"$build_log" 2>&1; then
 fi
 say "compose up took $((SECONDS - began)) s"
 
+for service in "${services[@]}"; do id[$service]=$(compose ps -q "$service"); done
 for service in "${services[@]}"; do check "$service is healthy" await 60 healthy "$service"; done
 for service in "${services[@]}"; do
   check "$service does not run as root" not_root "$service"
