@@ -167,6 +167,41 @@ def test_a_frozen_router_loses_nothing(own_cluster, tools):
     assert_saw_the_end(end, written)
 
 
+def test_a_frozen_publishing_gateway_comes_back(own_cluster, tools):
+    """Its lease is lost, the stream is in grace; when it goes on, it re-attaches and sends what it holds."""
+    cluster = own_cluster
+    source = tools.source(cluster.rtmp("s/fp", 0), run=1).wait_publishing()
+    viewers = tools.viewers(cluster.rtmp("s/fp", 1) + "*2", cluster.flv("s/fp", 1) + "*2").wait_playing()
+    viewers.wait_frames(60)
+    cluster["rtmp0"].process.freeze()
+    until(lambda: cluster.admin.streams("s/fp")["s/fp"].state == 2, 10, "the stream is in grace")
+    cluster["rtmp0"].process.thaw()
+    viewers.wait_frames(150)
+    written, end = finish([source], viewers)
+    assert_flawless(end)
+    assert_saw_the_end(end, written)
+
+
+def test_who_comes_while_the_router_is_away(own_cluster, tools):
+    """A new publisher and new viewers, of old streams and new, wait and are then served."""
+    cluster = own_cluster
+    old = tools.source(cluster.rtmp("s/old", 0), run=1).wait_publishing()
+    watching = tools.viewers(cluster.flv("s/old", 0)).wait_playing()
+    cluster["router"].process.kill()
+    new = tools.source(cluster.rtmp("s/new", 1), run=2)
+    joining = tools.viewers(cluster.flv("s/old", 0), cluster.flv("s/old", 1), cluster.rtmp("s/new", 0),
+                            cluster.flv("s/new", 1))
+    joining.wait_event("playing", viewer=0)  # its gateway has the stream's last GOP
+    cluster["router"].restart()
+    new.wait_publishing()
+    joining.wait_playing()
+    joining.wait_frames(60)
+    written, end = finish([old, new], joining)
+    assert_flawless(end)
+    assert_saw_the_end(end, written)
+    assert_flawless(watching.wait_end())
+
+
 def test_drain_on_sigterm(own_cluster, tools):
     """SIGTERM: not ready, no new sessions, the rest is closed with a word at the deadline, exit code 0."""
     cluster = own_cluster
