@@ -162,6 +162,7 @@ bool PublicationCore::OnGrant(const v1::PublishGrant& grant, Instant now) {
   sent_bytes_ = 0;
   sent_tracks_ = nullptr;
   const uint64_t have = grant.have_sequence();
+  acked_sequence_ = std::max(acked_sequence_, have);
   // A router that has nothing takes the window from its beginning, wherever that is.
   expected_ = have == 0 ? 0 : have + 1;
   window_.SeekBehind(have);
@@ -215,7 +216,9 @@ void PublicationCore::OnNotOwner(Instant now) {
 }
 
 void PublicationCore::OnAck(const v1::Ack& ack, Instant now) {
-  if (state_ != State::kGranted || ack.epoch() != epoch_ || !ack.resend()) return;
+  if (state_ != State::kGranted || ack.epoch() != epoch_) return;
+  acked_sequence_ = std::max(acked_sequence_, ack.sequence());
+  if (!ack.resend()) return;
   window_.SeekBehind(ack.sequence());
   expected_ = ack.sequence() + 1;
   sent_tracks_ = nullptr;
@@ -338,7 +341,8 @@ void PublicationCore::Finish() {
 }
 
 void PublicationCore::MarkLost(uint64_t from, uint64_t to) {
-  from = std::max(from, lost_sequence_ + 1);
+  // A router that came later may lack what an earlier one had and has passed on.
+  from = std::max({from, lost_sequence_ + 1, acked_sequence_ + 1});
   if (from > to) return;
   lost_sequence_ = to;
   stats_.lost_frames += to - from + 1;

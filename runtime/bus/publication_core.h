@@ -110,9 +110,10 @@ class PublicationCore {
   uint64_t epoch_ = 0;
   TrackSetPtr tracks_;
   ReplayWindow window_;
-  Timeline end_;                // where the frames pushed so far end
-  uint64_t sent_sequence_ = 0;  // highest ever sent to any router
-  uint64_t lost_sequence_ = 0;  // highest ever counted as lost
+  Timeline end_;                 // where the frames pushed so far end
+  uint64_t sent_sequence_ = 0;   // highest ever sent to any router
+  uint64_t acked_sequence_ = 0;  // highest that any router has had
+  uint64_t lost_sequence_ = 0;   // highest ever counted as lost
   std::optional<ReplayWindow::Range> untold_loss_;
 
   // Leaving.

@@ -94,6 +94,7 @@ bool SubscriptionCore::OnGrant(const v1::SubscribeGrant& grant, Instant now) {
   credit_limit_ = options_.credit_bytes;
   heard_ns_ = now.mono_ns;
   wire_tracks_ = {};
+  early_skip_.Clear();
   if (!grant.online() && !online_ && !told_waiting_) {
     told_waiting_ = true;
     if (observer_ != nullptr) observer_->OnWaiting();
@@ -110,10 +111,12 @@ void SubscriptionCore::OnTrackSet(const v1::TrackSetUpdate& update, Instant now)
   // What a publisher has is worth knowing before its first frame.
   epoch_ = update.epoch();
   Announce();
+  if (early_skip_.epoch() == epoch_ && early_skip_.to_sequence() != 0) OnSkipped(early_skip_, now);
 }
 
 void SubscriptionCore::Announce() {
-  // After a re-attachment a skip may come before any track set: then what was told last still holds.
+  // After a re-attachment a skip may come before any track set: then what was told last still
+  // holds.
   if (wire_tracks_.version != 0) tracks_ = wire_tracks_;
   online_ = true;
   told_waiting_ = false;
@@ -171,7 +174,10 @@ void SubscriptionCore::Deliver(const media::BatchHeader& header, std::vector<med
 
 void SubscriptionCore::OnSkipped(const v1::Skipped& skipped, Instant now) {
   if (state_ != State::kGranted || skipped.epoch() < epoch_) return;
-  if (skipped.epoch() > epoch_) return OnGap(now);
+  if (skipped.epoch() > epoch_) {
+    early_skip_ = skipped;
+    return;
+  }
   if (expected() != 0) {
     if (skipped.to_sequence() < expected()) return;
     if (skipped.from_sequence() > expected()) return OnGap(now);

@@ -90,6 +90,7 @@ class SubscriptionCore {
   uint64_t credit_limit_ = 0;
   int64_t heard_ns_ = 0;         // last media received or credit sent
   media::TrackSet wire_tracks_;  // that arriving batches refer to; version 0: none yet
+  v1::Skipped early_skip_;       // in an epoch whose track set has yet to come; to_sequence 0: none
 
   // What the observer was told.
   uint64_t epoch_ = 0;      // newest announced by a track set

@@ -84,9 +84,6 @@ void Publisher::OnGranted(const bus::Grant& grant) {
   previous_ = grant.previous;
   auto& epochs = ledger_.streams[options_.stream];
   if (epochs.contains(epoch_)) ledger_.Violation("one epoch was granted to two publishers");
-  if (!epochs.empty() && epochs.rbegin()->first >= epoch_) {
-    ledger_.Violation("a granted epoch is not newer than those before");
-  }
   epochs[epoch_].publisher = id_;
   if (previous_.has_value()) {
     dts_ns_ = previous_->dts_end_ns;

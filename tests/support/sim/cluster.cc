@@ -443,7 +443,8 @@ void Cluster::Trace(const Connection& connection, const Message& message, bool t
     text = "batch of " + std::to_string(header->stream_id) + " epoch " +
            std::to_string(header->epoch) + ": " + std::to_string(header->first_sequence) + " to " +
            std::to_string(header->last_sequence()) + ", tracks " +
-           std::to_string(header->track_set_version) + (header->flags != 0 ? ", random access" : "");
+           std::to_string(header->track_set_version) +
+           (header->flags != 0 ? ", random access" : "");
   }
   std::fprintf(stderr, "%9.3f ms %-5s %s link %u connection %llu%s: %.300s\n",
                static_cast<double>(now_ns_) / kMs, node == nullptr ? "?" : node->name.c_str(),
