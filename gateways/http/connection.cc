@@ -57,6 +57,7 @@ Request ToRequest(const Parser& parser) {
       break;
   }
   request.target = Text(message.target());
+  request.chunks = message.version() >= 11;
   request.origin = Text(message[field::origin]);
   request.user_agent = CleanText(Text(message[field::user_agent]), kMaxUserAgent);
   request.preflight = message.count(field::access_control_request_method) > 0;
@@ -98,7 +99,13 @@ asio::awaitable<ReadResult> Connection::Read(const ReadLimits& limits) {
   auto [error, read] =
       co_await beast::http::async_read_header(socket_, buffer_->bytes, parser, kAwait);
   const bool timed_out = StopTimer();
-  if (!error) co_return ToRequest(parser);
+  if (!error) {
+    // RFC 9112 §3.2.
+    if (parser.get().version() >= 11 && parser.get().count(beast::http::field::host) != 1) {
+      co_return Problem{Fault::kMalformed, "An HTTP/1.1 request has one Host field.", ""};
+    }
+    co_return ToRequest(parser);
+  }
   if (timed_out) {
     // Who has said nothing yet is a browser's spare connection: there is nothing to answer.
     if (buffer_->bytes.size() == 0 && !parser.got_some()) co_return Gone{};

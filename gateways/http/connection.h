@@ -27,6 +27,7 @@ struct Request {
   std::vector<std::string> forwarded;  // values of X-Forwarded-For, the nearest proxy's last
   bool preflight = false;
   bool keep_alive = false;
+  bool chunks = false;  // HTTP/1.1: the body may come in chunks
 };
 
 struct Gone {};  // the client left, or never asked for anything

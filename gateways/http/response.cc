@@ -94,11 +94,12 @@ Response IndexResponse() {
   return response;
 }
 
-Response FlvResponse() {
+Response FlvResponse(bool chunked) {
   Response response;
   response.Set("Content-Type", "video/x-flv");
   response.Set("Cache-Control", "no-store");
   response.Set("X-Accel-Buffering", "no");  // nginx in front would hold the stream back
+  if (chunked) response.Set("Transfer-Encoding", "chunked");
   response.close_delimited = true;
   return response;
 }

@@ -36,7 +36,8 @@ std::string Render(const Response& response, const RenderOptions& options);
 Response ProblemResponse(const Problem& problem);
 Response IndexResponse();
 // What stands before the tags of a stream.
-Response FlvResponse();
+// `chunked`: the body comes in chunks rather than up to the end of the connection.
+Response FlvResponse(bool chunked);
 
 // Adds what lets pages of other origins read the response. `allowed`: "*", or origins as browsers
 // send them

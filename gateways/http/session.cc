@@ -208,7 +208,9 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     stream::ViewerOptions options;
     options.stream = play.stream;
     options.protocol = "http-flv";
-    options.lane = play_.head ? FlvHeadLane(play.selection) : FlvLane(play.selection);
+    options.lane =
+        play_.head ? FlvHeadLane(play.selection)
+                   : FlvLane(play.selection, request_.chunks ? Framing::kChunked : Framing::kPlain);
     options.settings = node_.settings(play.stream);
     const uint32_t wait_ms = options.settings.wait_timeout();
     viewer_ = node_.feeds().View(shard_, socket_, std::move(options), record_, *this);
@@ -217,7 +219,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
 
     After after = play_.client_left ? After::kClose : After::kLinger;
     if (play_.started && play_.head && !play_.client_left) {
-      Response response = FlvResponse();
+      Response response = FlvResponse(request_.chunks);
       after = co_await Answer(std::move(response));
     } else if (!play_.started && !play_.client_left) {
       const Problem problem = NotPlayed(play, wait_ms);
@@ -284,12 +286,16 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
                  {{"user_agent", request_.user_agent}, {"tracks", tracks.tracks.size()}});
     connection_->DropBuffer();  // nothing is asked on this connection any more
     request_.keep_alive = false;
-    const std::string head = RenderResponse(FlvResponse(), false);
+    const std::string head = RenderResponse(FlvResponse(request_.chunks), false);
     return {head.begin(), head.end()};
   }
 
-  // HTTP-FLV has no way to say why in band: the connection ends behind the last whole tag.
-  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) override { return {}; }
+  // HTTP-FLV has no way to say why in band: the connection ends behind the last whole tag. Chunks
+  // tell at least the end of the stream from a viewer that was cut off.
+  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) override {
+    if (!request_.chunks || end != ViewerEnd::kStreamEnded) return {};
+    return {kLastChunk.begin(), kLastChunk.end()};
+  }
 
   void OnEnded(ViewerEnd end, const std::string& text) override {
     play_.end = end;
@@ -325,7 +331,9 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   }
 
   const char* EndReason() const {
-    if (play_.kicked && (play_.end == ViewerEnd::kRequested || !play_.end)) return "kicked";
+    if (play_.kicked && (play_.end == ViewerEnd::kRequested || !play_.end)) {
+      return context_.draining ? "draining" : "kicked";
+    }
     if (play_.flooded) return "protocol_error";
     if (play_.head && play_.started) return "head";
     return stream::ViewerEndName(play_.end.value_or(ViewerEnd::kSocket));

@@ -83,14 +83,14 @@ bool SameConfig(const Track* before, const Track& now) {
 
 class FlvMuxer final : public stream::LaneMuxer {
  public:
-  explicit FlvMuxer(Selection selection) : selection_(selection) {}
+  FlvMuxer(Selection selection, Framing framing) : selection_(selection), framing_(framing) {}
 
   WireUnitPtr Preamble(const TrackSet& tracks) override {
     const Chosen chosen = Choose(tracks, selection_);
     if (chosen.none()) return nullptr;
     // From here on this is what every viewer knows: TracksChanged, if any, came before.
     announced_ = SetOf(chosen);
-    FlvUnit::Builder builder(3);
+    FlvUnit::Builder builder(3, framing_);
     builder.Head(flv::FlvFileHeader(chosen.audio != nullptr, chosen.video != nullptr));
     AddMetaData(builder, announced_, 0);
     if (chosen.video != nullptr) AddVideoHeader(builder, *chosen.video, 0);
@@ -103,7 +103,7 @@ class FlvMuxer final : public stream::LaneMuxer {
     const Chosen chosen = Choose(tracks, selection_);
     TrackSet now = SetOf(chosen);
     if (now == announced_) return nullptr;
-    FlvUnit::Builder builder(3);
+    FlvUnit::Builder builder(3, framing_);
     if (!chosen.none()) AddMetaData(builder, now, dts_ms);
     if (chosen.video != nullptr &&
         !SameConfig(announced_.FirstOf(TrackKind::kVideo), *chosen.video)) {
@@ -119,7 +119,7 @@ class FlvMuxer final : public stream::LaneMuxer {
 
   WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> frames) override {
     const Chosen chosen = Choose(tracks, selection_);
-    FlvUnit::Builder builder(frames.size());
+    FlvUnit::Builder builder(frames.size(), framing_);
     for (const Frame& frame : frames) {
       const bool video = chosen.video != nullptr && frame.track == chosen.video->id;
       const bool audio = chosen.audio != nullptr && frame.track == chosen.audio->id;
@@ -145,6 +145,7 @@ class FlvMuxer final : public stream::LaneMuxer {
 
  private:
   const Selection selection_;
+  const Framing framing_;
   const WireUnitPtr empty_ = std::make_shared<EmptyUnit>();
   TrackSet announced_;  // what viewers of the running stream know
 };
@@ -181,8 +182,11 @@ const char* LaneKey(Selection selection) {
 
 }  // namespace
 
-stream::Lane FlvLane(Selection selection) {
-  return {LaneKey(selection), [selection] { return std::make_unique<FlvMuxer>(selection); }};
+stream::Lane FlvLane(Selection selection, Framing framing) {
+  std::string key = LaneKey(selection);
+  if (framing == Framing::kChunked) key += "-chunked";
+  return {std::move(key),
+          [selection, framing] { return std::make_unique<FlvMuxer>(selection, framing); }};
 }
 
 stream::Lane FlvHeadLane(Selection selection) {

@@ -10,6 +10,9 @@ namespace millrace::http {
 namespace {
 
 constexpr size_t kTimeOffset = 4;  // of the timestamp in a tag header
+// A chunk's size with leading zeros, so that its place can be kept free: "0000029a\r\n".
+constexpr size_t kChunkHeadSize = 10;
+constexpr std::string_view kChunkEnd = "\r\n";
 
 void Append(std::vector<uint8_t>& out, media::Bytes bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
@@ -17,10 +20,12 @@ void Append(std::vector<uint8_t>& out, media::Bytes bytes) {
 
 }  // namespace
 
-FlvUnit::Builder::Builder(size_t tags) : unit_(std::make_shared<FlvUnit>()) {
+FlvUnit::Builder::Builder(size_t tags, Framing framing)
+    : unit_(std::make_shared<FlvUnit>()), framing_(framing) {
   constexpr size_t kSmall =
       media::flv::kPreviousTagSizeSize + media::flv::kTagHeaderSize + media::flv::kVideoPrefixSize;
-  unit_->small_.reserve((tags + 1) * kSmall);
+  unit_->small_.reserve((tags + 1) * kSmall + kChunkHeadSize + kChunkEnd.size());
+  if (framing_ == Framing::kChunked) unit_->small_.resize(kChunkHeadSize);
   unit_->tags_.reserve(tags);
 }
 
@@ -45,13 +50,22 @@ void FlvUnit::Builder::Add(media::flv::TagType type, int64_t timestamp_ms, media
 
 stream::WireUnitPtr FlvUnit::Builder::Take() {
   if (unit_->tags_.empty()) return nullptr;
+  unit_->trailer_begin_ = unit_->small_.size();
   Append(unit_->small_, media::flv::PreviousTagSize(last_body_));
   unit_->size_ += unit_->small_.size();
+  if (framing_ == Framing::kChunked) {
+    constexpr char kHex[] = "0123456789abcdef";
+    const size_t chunk = unit_->size_ - kChunkHeadSize;
+    for (size_t i = 0; i < 8; ++i) unit_->small_[i] = kHex[chunk >> (28 - 4 * i) & 15];
+    std::memcpy(unit_->small_.data() + 8, kChunkEnd.data(), kChunkEnd.size());
+    Append(unit_->small_, media::AsBytes(kChunkEnd));
+    unit_->size_ += kChunkEnd.size();
+  }
   return std::exchange(unit_, nullptr);
 }
 
 bool FlvUnit::Gather(size_t skip, int64_t base_ms, stream::IovecList& out) const {
-  const size_t trailer = small_.size() - media::flv::kPreviousTagSizeSize;
+  const size_t trailer = trailer_begin_;
   for (size_t i = 0; i < tags_.size(); ++i) {
     const Tag& tag = tags_[i];
     const size_t end = i + 1 < tags_.size() ? tags_[i + 1].small_begin : trailer;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "media/base/payload.h"
@@ -11,6 +12,14 @@
 #include "runtime/stream/wire_unit.h"
 
 namespace millrace::http {
+
+// How units lie in the body of the answer.
+enum class Framing {
+  kPlain,    // the end of the connection is the end of the body (HTTP/1.0)
+  kChunked,  // each unit is one chunk (RFC 9112 §7.1), so that an end is told from a break
+};
+// What ends a body in chunks.
+inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // A run of whole tags. On the wire: [file header] { tag header | prefix | payload | PreviousTagSize
 // } … All small pieces between two payloads ("PreviousTagSize | tag header | prefix") lie together,
@@ -36,13 +45,14 @@ class FlvUnit final : public stream::WireUnit {
 
   std::vector<uint8_t> small_;
   std::vector<Tag> tags_;
+  size_t trailer_begin_ = 0;  // in small_: what follows the last payload
   size_t size_ = 0;
 };
 
 class FlvUnit::Builder {
  public:
   // `tags`: how many will come, to allocate once.
-  explicit Builder(size_t tags);
+  explicit Builder(size_t tags, Framing framing = Framing::kPlain);
 
   // Bytes in front of the first tag, before any Tag().
   void Head(media::Bytes bytes);
@@ -54,6 +64,7 @@ class FlvUnit::Builder {
 
  private:
   std::shared_ptr<FlvUnit> unit_;
+  const Framing framing_;
   size_t last_body_ = 0;
 };
 

@@ -16,7 +16,7 @@ using testing::Not;
 using testing::StartsWith;
 
 TEST(Response, FlvGoesOnUntilTheConnectionEnds) {
-  const std::string text = Render(FlvResponse(), {.keep_alive = true, .now = 784111777});
+  const std::string text = Render(FlvResponse(false), {.keep_alive = true, .now = 784111777});
   EXPECT_THAT(text, StartsWith("HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
   EXPECT_THAT(text, HasSubstr("\r\nContent-Type: video/x-flv\r\n"));
   EXPECT_THAT(text, HasSubstr("\r\nCache-Control: no-store\r\n"));
@@ -25,7 +25,7 @@ TEST(Response, FlvGoesOnUntilTheConnectionEnds) {
 }
 
 TEST(Response, TheAnswerToHeadHasAnEnd) {
-  EXPECT_THAT(Render(FlvResponse(), {.head_only = true, .keep_alive = true}),
+  EXPECT_THAT(Render(FlvResponse(false), {.head_only = true, .keep_alive = true}),
               EndsWith("Connection: keep-alive\r\n\r\n"));
   const std::string index = Render(IndexResponse(), {.head_only = true});
   EXPECT_THAT(index, HasSubstr("Content-Length: "));

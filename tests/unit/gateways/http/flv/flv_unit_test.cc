@@ -23,8 +23,8 @@ Payload Bytes(size_t size, uint8_t first) {
   return Payload::FromVector(std::move(bytes));
 }
 
-stream::WireUnitPtr ThreeTags() {
-  FlvUnit::Builder builder(3);
+stream::WireUnitPtr ThreeTags(Framing framing = Framing::kPlain) {
+  FlvUnit::Builder builder(3, framing);
   builder.Add(TagType::kVideo, 1'000, std::vector<uint8_t>{0x17, 1, 0, 0, 0}, Bytes(300, 0));
   builder.Add(TagType::kAudio, 990, std::vector<uint8_t>{0xaf, 1}, Bytes(1, 7));
   builder.Add(TagType::kVideo, 0x1'0203'0405, std::vector<uint8_t>{0x27, 1, 0, 0, 0},
@@ -32,8 +32,11 @@ stream::WireUnitPtr ThreeTags() {
   return builder.Take();
 }
 
-TEST(FlvUnit, EachSkipYieldsTheRestOfTheWhole) {
-  const stream::WireUnitPtr unit = ThreeTags();
+class FlvUnitFraming : public testing::TestWithParam<Framing> {};
+INSTANTIATE_TEST_SUITE_P(All, FlvUnitFraming, testing::Values(Framing::kPlain, Framing::kChunked));
+
+TEST_P(FlvUnitFraming, EachSkipYieldsTheRestOfTheWhole) {
+  const stream::WireUnitPtr unit = ThreeTags(GetParam());
   for (const int64_t base : {int64_t{0}, int64_t{995}, int64_t{1'000'000}}) {
     const std::vector<uint8_t> whole = Gathered(*unit, 0, base);
     ASSERT_EQ(whole.size(), unit->Size(base));
@@ -44,6 +47,17 @@ TEST(FlvUnit, EachSkipYieldsTheRestOfTheWhole) {
       ASSERT_TRUE(std::equal(rest.begin(), rest.end(), whole.begin() + skip)) << skip;
     }
   }
+}
+
+TEST(FlvUnit, AChunkIsThePlainUnitBetweenItsSizeAndALineEnd) {
+  const std::vector<uint8_t> plain = Gathered(*ThreeTags(), 0, 995);
+  const std::vector<uint8_t> chunk = Gathered(*ThreeTags(Framing::kChunked), 0, 995);
+  ASSERT_EQ(chunk.size(), plain.size() + 12);
+  const std::string head(chunk.begin(), chunk.begin() + 10);
+  EXPECT_EQ(std::stoul(head, nullptr, 16), plain.size());
+  EXPECT_EQ(head.substr(8), "\r\n");
+  EXPECT_TRUE(std::equal(plain.begin(), plain.end(), chunk.begin() + 10));
+  EXPECT_EQ(std::string(chunk.end() - 2, chunk.end()), "\r\n");
 }
 
 TEST(FlvUnit, TimestampsAreRebasedAndNeverBeforeZero) {
