@@ -14,6 +14,7 @@ namespace {
 
 std::vector<std::vector<uint8_t>> Copies(const std::vector<Bytes>& nals) {
   std::vector<std::vector<uint8_t>> copies;
+  copies.reserve(nals.size());
   for (Bytes nal : nals) copies.emplace_back(nal.begin(), nal.end());
   return copies;
 }
