@@ -173,7 +173,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
 
   // "ip:port"; the port of a client behind a proxy is not known.
   std::string ClientText() const {
-    const std::string address = client_.ToString();
+    std::string address = client_.ToString();
     if (forwarded_) return address;
     return client_.is_v4() ? fmt::format("{}:{}", address, peer_.port())
                            : fmt::format("[{}]:{}", address, peer_.port());
@@ -271,7 +271,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   void Kicked(const std::string& reason) {
     if (viewer_ == nullptr) return;
     play_.kicked = true;
-    viewer_->Finish({}, reason);
+    viewer_->Finish(play_.started && !play_.head ? LastChunk() : std::vector<uint8_t>(), reason);
   }
 
   std::vector<uint8_t> OnStart(const media::TrackSet& tracks) override {
@@ -291,9 +291,12 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   }
 
   // HTTP-FLV has no way to say why in band: the connection ends behind the last whole tag. Chunks
-  // tell at least the end of the stream from a viewer that was cut off.
-  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) override {
-    if (!request_.chunks || end != ViewerEnd::kStreamEnded) return {};
+  // tell at least an orderly end from a viewer that was cut off because it was too slow.
+  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& /*text*/) override {
+    return end == ViewerEnd::kStreamEnded ? LastChunk() : std::vector<uint8_t>();
+  }
+  std::vector<uint8_t> LastChunk() const {
+    if (!request_.chunks) return {};
     return {kLastChunk.begin(), kLastChunk.end()};
   }
 

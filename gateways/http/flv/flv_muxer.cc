@@ -22,8 +22,10 @@ constexpr size_t kMaxBody = 0xffffff;
 
 class EmptyUnit final : public stream::WireUnit {
  public:
-  size_t Size(int64_t base_ms) const override { return 0; }
-  bool Gather(size_t skip, int64_t base_ms, stream::IovecList& out) const override { return true; }
+  size_t Size(int64_t /*base_ms*/) const override { return 0; }
+  bool Gather(size_t /*skip*/, int64_t /*base_ms*/, stream::IovecList& /*out*/) const override {
+    return true;
+  }
 };
 
 // What of a track set goes into this lane; pointers into the set.
@@ -158,8 +160,10 @@ class HeadMuxer final : public stream::LaneMuxer {
   WireUnitPtr Preamble(const TrackSet& tracks) override {
     return Choose(tracks, selection_).none() ? nullptr : empty_;
   }
-  WireUnitPtr TracksChanged(const TrackSet& tracks, int64_t dts_ms) override { return nullptr; }
-  WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> frames) override {
+  WireUnitPtr TracksChanged(const TrackSet& /*tracks*/, int64_t /*dts_ms*/) override {
+    return nullptr;
+  }
+  WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> /*frames*/) override {
     return Choose(tracks, selection_).none() ? nullptr : empty_;
   }
 

@@ -30,7 +30,7 @@ class FlvUnit final : public stream::WireUnit {
   class Builder;
 
   // Does not depend on `base_ms`: a timestamp is 32 bits whatever its value.
-  size_t Size(int64_t base_ms) const override { return size_; }
+  size_t Size(int64_t /*base_ms*/) const override { return size_; }
   // Timestamps before `base_ms` are sent as 0 (pictures that lead the viewer's first frame).
   bool Gather(size_t skip, int64_t base_ms, stream::IovecList& out) const override;
   size_t tags() const { return tags_.size(); }
