@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "gateways/http/flv/flv_unit.h"
 #include "tests/unit/gateways/http/client.h"
 #include "tests/unit/gateways/http/fake_node.h"
 #include "tests/unit/gateways/http/flv/gathering.h"
