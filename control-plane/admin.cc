@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -168,10 +169,11 @@ void Admin::KickStream(const v1::KickStreamRequest& request, Done<v1::KickStream
   v1::Command command;
   command.mutable_kick_stream()->set_stream(request.name());
   command.mutable_kick_stream()->set_reason(reason);
-  std::vector<std::string> nodes = cluster_.AttachedRouters();
-  for (const std::string& node : cluster_.directory().NodesWithSessions(request.name())) {
-    nodes.push_back(node);
-  }
+  // Gateways first: their sessions are told the reason before the router tells them that the stream
+  // has ended.
+  const std::set<std::string> gateways = cluster_.directory().NodesWithSessions(request.name());
+  std::vector<std::string> nodes(gateways.begin(), gateways.end());
+  for (const std::string& router : cluster_.AttachedRouters()) nodes.push_back(router);
   cluster_.Command(nodes, command, [response, done](const CommandOutcome& outcome) mutable {
     if (!outcome.silent.empty()) return done(NoAnswer(outcome));
     response.set_sessions_kicked(outcome.sessions());

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control-plane/address.h"
+#include "control-plane/service_discovery.h"
 
 namespace millrace::control {
 namespace {
@@ -37,8 +38,6 @@ void FillHosts(v1::Register& registration, const std::string& host) {
   registration.set_metrics_address(WithHost(registration.metrics_address(), host));
   for (auto& [name, address] : *registration.mutable_addresses()) address = WithHost(address, host);
 }
-
-std::string KindName(v1::NodeKind kind) { return v1::NodeKind_Name(kind); }
 
 }  // namespace
 
@@ -113,7 +112,7 @@ absl::StatusOr<uint64_t> Cluster::Attach(std::shared_ptr<NodeLink> link, v1::Reg
         directory_.nodes().at(registration.node()).node.registration().incarnation();
     if (known != registration.incarnation()) {
       options_.logger.Warning("a node registers with a name that is attached; it takes its place",
-                              {{"node", registration.node()}, {"address", peer_host}});
+                              {{"name", registration.node()}, {"address", peer_host}});
     }
     Drop(earlier,
          absl::AbortedError("another process registered with the name " + registration.node()));
@@ -122,8 +121,8 @@ absl::StatusOr<uint64_t> Cluster::Attach(std::shared_ptr<NodeLink> link, v1::Reg
   const Attachment& attachment =
       attachments_.emplace(id, Attachment{registration.node(), std::move(link)}).first->second;
   directory_.Attach(registration, peer_host, now());
-  options_.logger.Info("node attached", {{"node", registration.node()},
-                                         {"kind", KindName(registration.kind())},
+  options_.logger.Info("node attached", {{"name", registration.node()},
+                                         {"kind", KindWord(registration.kind())},
                                          {"address", peer_host},
                                          {"version", registration.version()}});
   // Seen, for the next start; not having it costs a minute of listing.
@@ -188,7 +187,7 @@ void Cluster::EnforceBans(const Attachment& attachment, const std::vector<std::s
 
 void Cluster::Detached(uint64_t attachment) {
   if (!attachments_.contains(attachment)) return;
-  options_.logger.Warning("node detached", {{"node", attachments_.at(attachment).node}});
+  options_.logger.Warning("node detached", {{"name", attachments_.at(attachment).node}});
   Forget(attachment);
   Publish(false);
 }
@@ -217,7 +216,7 @@ void Cluster::Tick() {
   for (const std::string& node : directory_.Silent(time)) {
     uint64_t id = 0;
     if (Find(node, &id) == nullptr) continue;
-    options_.logger.Warning("node is silent; detached", {{"node", node}});
+    options_.logger.Warning("node is silent; detached", {{"name", node}});
     Drop(id, absl::DeadlineExceededError("no heartbeat for 10 s"));
   }
   directory_.Expire(time);

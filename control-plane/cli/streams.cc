@@ -36,6 +36,10 @@ State StateOf(const v1::Stream& stream) {
   }
 }
 
+std::string Count(uint64_t number, const char* what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
 std::string TrackText(const v1::TrackSummary& track) {
   std::string text = track.codec();
   if (track.width() > 0) text += fmt::format(" {}x{}", track.width(), track.height());
@@ -97,7 +101,8 @@ int Get(const Context& context) {
   };
   line("name", stream->name(), Style::kBold);
   line("state", state.word, state.style);
-  line("viewers", fmt::format("{} on {} nodes", stream->viewers(), stream->subscriptions()));
+  line("viewers",
+       fmt::format("{}, {} subscribed", stream->viewers(), Count(stream->subscriptions(), "node")));
   line("publisher",
        stream->publisher_session().empty()
            ? "–"
@@ -142,10 +147,11 @@ void PrintEvent(const Context& context, const v1::StreamEvent& event) {
     return;
   }
   const v1::Stream& stream = event.stream();
-  context.out << fmt::format("{}  {}{:<{}}  {}  {}, {} viewers, {}", LocalClock(event.unix_ms()),
+  context.out << fmt::format("{}  {}{:<{}}  {}  {}, {}, {}", LocalClock(event.unix_ms()),
                              Painted(word, style, context.colours), "",
                              7 - std::string(word).size(), Harmless(stream.name()),
-                             StateOf(stream).word, stream.viewers(), Bitrate(stream.bitrate_bps()))
+                             StateOf(stream).word, Count(stream.viewers(), "viewer"),
+                             Bitrate(stream.bitrate_bps()))
               << std::endl;
 }
 
@@ -171,9 +177,8 @@ int KickOne(const Context& context) {
     context.out << ToJson(*response) << "\n";
     return kOk;
   }
-  context.out << fmt::format("kicked {}: {} {} told to close\n", Harmless(request.name()),
-                             response->sessions_kicked(),
-                             response->sessions_kicked() == 1 ? "session" : "sessions");
+  context.out << fmt::format("kicked {}: {} told to close\n", Harmless(request.name()),
+                             Count(response->sessions_kicked(), "session"));
   if (response->has_ban()) {
     context.out << fmt::format("banned until {}; undo: millrace bans remove {}\n",
                                LocalTime(response->ban().expires_unix_ms()), response->ban().id());
