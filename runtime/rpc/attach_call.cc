@@ -64,7 +64,12 @@ class Call final : public AttachCall,
         ReleaseHold(lock);  // the other side is gone; OnDone follows
         return;
       }
-      incoming_.push_back(std::move(order_));
+      // Of states that nobody has taken yet, with no command between, only the last matters.
+      if (order_.has_state() && !incoming_.empty() && incoming_.back().has_state()) {
+        incoming_.back() = std::move(order_);
+      } else {
+        incoming_.push_back(std::move(order_));
+      }
     }
     order_.Clear();
     StartRead(&order_);

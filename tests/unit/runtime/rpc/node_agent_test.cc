@@ -204,6 +204,7 @@ TEST_F(Agent, KeepsTheStateForTheNextStart) {
     v1::NodeOrder order;
     order.mutable_state()->set_revision(5);
     server->Send(order);
+    ASSERT_TRUE(AwaitNote("state 5"));
     server->Send(order);  // the same again is not news
     order.mutable_state()->set_revision(6);
     server->Send(order);
