@@ -95,12 +95,19 @@ bool Session::ReadAvailable() {
     const size_t size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), error);
     if (error == asio::error::would_block || error == asio::error::try_again) return true;
     if (error) return false;
-    if (record_ != nullptr) record_->bytes_in.fetch_add(size, std::memory_order_relaxed);
+    const bool counted = CountRead(size);
     // What comes after the last word is read only so that closing does not reset the connection
     // before the client has read that word.
     if (phase_ == Phase::kOpen) Process(buffer.first(size));
+    if (!counted) CountRead(size);  // it held the request that opened the record
     if (size < buffer.size()) return true;
   }
+  return true;
+}
+
+bool Session::CountRead(size_t size) {
+  if (record_ == nullptr) return false;
+  record_->bytes_in.fetch_add(size, std::memory_order_relaxed);
   return true;
 }
 

@@ -48,6 +48,8 @@ class Session final : public std::enable_shared_from_this<Session>,
 
   boost::asio::awaitable<void> Serve();
   bool ReadAvailable();
+  // Adds to the record's bytes; false where there is none.
+  bool CountRead(size_t size);
   void Process(media::Bytes bytes);
 
   void On(Connected& event);
@@ -97,7 +99,6 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::string user_agent_;
   Clock::time_point since_;  // of the state that time-outs count from
   Clock::time_point last_media_;
-  uint64_t bytes_in_ = 0;
 
   std::shared_ptr<rpc::SessionRecord> record_;
   std::string stream_;

@@ -154,8 +154,8 @@ void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
                                   text.empty() ? "somebody else publishes this stream" : text);
       break;
   }
-  node_.logger().Info("publish refused",
-                      {{"stream", stream_}, {"address", peer_}, {"end", end}, {"reason", text}});
+  node_.logger().Info("the router ends the publication",
+                      {{"stream", stream_}, {"address", peer_}, {"end", end}, {"text", text}});
   CloseGently(end);
 }
 

@@ -17,6 +17,10 @@ constexpr std::array<size_t, 4> kMessageHeaderSize = {11, 7, 3, 0};
 // Longest delta that a fmt 3 chunk takes from the timestamp of a fmt 0 chunk before it.
 constexpr uint32_t kMaxDeltaFromTimestamp = 1000;
 
+// FFmpeg's FLV muxer writes 31 bits of its timestamps: a step of nearly 2^31 is none.
+constexpr int64_t kHalf = int64_t{1} << 31;
+constexpr int64_t kNearHalf = 60'000;
+
 bool IsMedia(uint8_t type) {
   switch (static_cast<MessageType>(type)) {
     case MessageType::kAudio:
@@ -216,7 +220,10 @@ void ChunkReader::Drop(ChunkStream& stream) {
 
 int64_t ChunkReader::Unwrap(uint32_t timestamp) const {
   if (!reference_ms_.has_value()) return timestamp;
-  return *reference_ms_ + static_cast<int32_t>(timestamp - static_cast<uint32_t>(*reference_ms_));
+  int64_t step = static_cast<int32_t>(timestamp - static_cast<uint32_t>(*reference_ms_));
+  if (step < -kHalf + kNearHalf) step += kHalf;
+  if (step > kHalf - kNearHalf) step -= kHalf;
+  return *reference_ms_ + step;
 }
 
 ChunkReader::ChunkStream* ChunkReader::Find(uint32_t id) {

@@ -150,10 +150,12 @@ absl::Status ServerConversation::OnCommand(Bytes body) {
     OnUnpublish(name, transaction, key);
   } else if (name == "createStream") {
     SendResult(transaction, Null{}, static_cast<double>(kMessageStream));
+  } else if (name == "getStreamLength") {
+    if (transaction > 0) SendResult(transaction, Null{}, 0);  // live; FFmpeg wants a number
   } else if (name == "_result" || name == "_error" || name == "onStatus") {
     // Answers to nothing that was asked.
   } else {
-    // releaseStream, getStreamLength, _checkbw and whatever else waits for an answer.
+    // releaseStream, _checkbw and whatever else waits for an answer.
     if (transaction > 0) SendResult(transaction, Null{}, Null{});
     const bool publishing = name == "FCPublish";
     if (publishing || name == "FCSubscribe") {
