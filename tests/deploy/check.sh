@@ -52,7 +52,7 @@ await() {
 pid() { cat "$MILLRACE_HOME/run/$1.pid"; }
 other_pid() { [[ $(pid router) != "$1" ]] && kill -0 "$(pid router)"; }
 all_ready() { local_sh status >/dev/null; }
-nothing_left() { ! pgrep -f "state-dir=$MILLRACE_HOME|store=$MILLRACE_HOME|supervise.sh $MILLRACE_HOME" >/dev/null; }
+nothing_left() { ! pgrep -f "state[-_]dir=$MILLRACE_HOME|store=$MILLRACE_HOME|supervise.sh $MILLRACE_HOME" >/dev/null; }
 refused() { ! "$@"; }
 demo_frames() { timeout 20 ffmpeg -v error -nostdin -i "$1" -map 0:v -t 2 -f framemd5 - | grep -c '^0,' | grep -qE '^[3-9][0-9]$'; }
 
