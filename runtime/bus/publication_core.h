@@ -17,8 +17,9 @@
 namespace millrace::bus {
 
 inline constexpr int64_t kRequestRetryNs = 1 * kSecond;  // an unanswered request is repeated
-inline constexpr int64_t kOwnerRetryNs = kSecond / 2;    // after NotOwner
-inline constexpr int64_t kReplayMinNs = 5 * kSecond;     // see replay_window.h
+inline constexpr int64_t kOwnerRetryNs =
+    kSecond / 4;                                      // after NotOwner, or a grant of an older term
+inline constexpr int64_t kReplayMinNs = 5 * kSecond;  // see replay_window.h
 inline constexpr int64_t kCloseTimeoutNs = 5 * kSecond;  // at least; the stream's grace if longer
 
 class PublicationCore {
