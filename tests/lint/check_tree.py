@@ -9,6 +9,7 @@ import re
 import sys
 
 TOP_FOLDERS = ["media", "runtime", "router", "gateways", "control-plane", "proto", "tests", "deploy", "docker"]
+ONE_README = {"proto", "deploy", "docker"}  # theirs tells about the folders below, too
 SKIPPED_FOLDERS = {"build", "corpus", "__pycache__", "node_modules"}
 CODE = (".h", ".cc")
 TEXT = (".h", ".cc", ".py", ".sh", ".proto", ".cmake", ".md", ".yaml", ".yml", ".txt")
@@ -143,7 +144,7 @@ def folders_without_readme(paths):
     readmes = {os.path.dirname(p) for p in paths if os.path.basename(p) == "README.md"}
     for folder in sorted(holders):
         parts = folder.split("/")
-        needed = "/".join(parts[:2]) if parts[0] == "tests" else parts[0] if parts[0] == "proto" else folder
+        needed = "/".join(parts[:2]) if parts[0] == "tests" else parts[0] if parts[0] in ONE_README else folder
         if needed not in readmes:
             yield needed
 
