@@ -66,6 +66,7 @@ class BusSocket::Impl {
 
   // The routing id in front of a message; false where the connection is gone.
   bool Address(ConnectionId connection) {
+    drained = false;
     const RoutingId id = ToRoutingId(connection);
     if (zmq_send(socket, id.data(), id.size(), ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0) return true;
     if (std::find(unreachable.begin(), unreachable.end(), connection) == unreachable.end()) {
@@ -117,6 +118,8 @@ class BusSocket::Impl {
 
   void* context = nullptr;
   void* socket = nullptr;
+  int signal = -1;  // readable when something may have come
+  bool drained = false;
   int port = 0;
   std::vector<ConnectionId> unreachable;
 };
@@ -148,6 +151,8 @@ absl::StatusOr<std::unique_ptr<BusSocket>> BusSocket::Bind(const std::string& en
     if (error == EADDRINUSE) return absl::UnavailableError(text);
     return absl::InvalidArgumentError(text);
   }
+  size_t signal_size = sizeof(impl->signal);
+  zmq_getsockopt(impl->socket, ZMQ_FD, &impl->signal, &signal_size);
   std::array<char, 256> bound{};
   size_t size = bound.size();
   if (zmq_getsockopt(impl->socket, ZMQ_LAST_ENDPOINT, bound.data(), &size) == 0) {
@@ -161,17 +166,23 @@ absl::StatusOr<std::unique_ptr<BusSocket>> BusSocket::Bind(const std::string& en
 int BusSocket::port() const { return impl_->port; }
 
 void BusSocket::Wait(int wake, int64_t timeout_ms) {
-  std::array<zmq_pollitem_t, 2> items{};
-  items[0].socket = impl_->socket;
-  items[0].events = ZMQ_POLLIN;
-  items[1].fd = wake;
-  items[1].events = ZMQ_POLLIN;
-  zmq_poll(items.data(), static_cast<int>(items.size()), static_cast<long>(timeout_ms));
+  // The descriptor signals edges, and only a receive that finds nothing arms it. Sending looks at
+  // the same signal: after that there may be a message of which nothing is told any more.
+  if (!impl_->drained) return;
+  std::array<pollfd, 2> files{};
+  files[0] = {.fd = impl_->signal, .events = POLLIN, .revents = 0};
+  files[1] = {.fd = wake, .events = POLLIN, .revents = 0};
+  poll(files.data(), files.size(), static_cast<int>(timeout_ms));
 }
 
 size_t BusSocket::Receive(size_t limit, Handler& handler) {
   size_t count = 0;
-  while (count < limit && impl_->ReceiveOne(handler)) ++count;
+  while (count < limit) {
+    impl_->drained = true;
+    if (!impl_->ReceiveOne(handler)) break;
+    impl_->drained = false;
+    ++count;
+  }
   return count;
 }
 

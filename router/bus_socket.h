@@ -32,8 +32,8 @@ class BusSocket : public Outbox {
 
   int port() const;
 
-  // Until a message has come, `wake` (a file descriptor) is readable, or the time is over;
-  // negative: no limit.
+  // Until a message may have come, `wake` (a file descriptor) is readable, or the time is over.
+  // Returns at once where something was sent since Receive found nothing.
   void Wait(int wake, int64_t timeout_ms);
   // Hands out what has come, at most `limit` messages; how many there were.
   size_t Receive(size_t limit, Handler& handler);
