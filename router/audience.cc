@@ -89,7 +89,7 @@ void Audience::Start(Subscription& subscription, const v1::Subscribe& subscribe)
   Pump(subscription);
 }
 
-bool Audience::Credit(ConnectionId from, const v1::Credit& credit, Time now) {
+bool Audience::Credit(ConnectionId from, const v1::Credit& credit) {
   Subscription* subscription = Find(from);
   if (subscription == nullptr || subscription->request_id != credit.request_id()) return false;
   if (credit.limit() <= subscription->limit) return true;
@@ -150,7 +150,7 @@ void Audience::Forward(const CachedBatch& batch, Time now) {
   }
 }
 
-void Audience::ForwardTracks(Time now) {
+void Audience::ForwardTracks() {
   const v1::TrackSetUpdate& tracks = feed_.track_sets.back();
   for (Subscription& subscription : subscriptions_) {
     if (subscription.mode != Subscription::Mode::kLive) continue;

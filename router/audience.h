@@ -54,14 +54,14 @@ class Audience {
   void Subscribe(ConnectionId from, std::string_view node, const v1::Subscribe& subscribe,
                  Time now);
   // False where that subscription is not known.
-  bool Credit(ConnectionId from, const v1::Credit& credit, Time now);
+  bool Credit(ConnectionId from, const v1::Credit& credit);
   bool Unsubscribe(ConnectionId from, uint64_t request_id);
   bool Drop(ConnectionId connection);
 
   // `batch` follows what was forwarded before, and is in the cache already unless that is full.
   void Forward(const CachedBatch& batch, Time now);
   // The newest track set has changed: tells those who stand right before it.
-  void ForwardTracks(Time now);
+  void ForwardTracks();
   // The epoch is over.
   void End(v1::EndReason reason, const std::string& text);
   // Tells one connection's subscription that the epoch which it waits for is over.

@@ -278,7 +278,7 @@ class Server::Impl : public Observer, private BusSocket::Handler {
       result.set_found(true);
       Drain();
     } else if (command.has_kick_stream()) {
-      const v1::KickStreamOrder order = command.kick_stream();
+      const v1::KickStreamOrder& order = command.kick_stream();
       auto done = std::make_shared<std::promise<bool>>();
       std::future<bool> found = done->get_future();
       wake_.Post([this, order, done] {

@@ -314,10 +314,6 @@ void Stream::Unsubscribe(ConnectionId from, const v1::Unsubscribe& unsubscribe, 
   if (idle() && ended_ns_ == 0) ended_ns_ = now.mono_ns;
 }
 
-bool Stream::Credit(ConnectionId from, const v1::Credit& credit, Time now) {
-  return audience_.Credit(from, credit, now);
-}
-
 void Stream::DropConnection(ConnectionId connection, bool returns, const char* why, Time now) {
   if (audience_.Drop(connection)) {
     if (returns) keep_until_ns_ = now.mono_ns + kReattachNs;

@@ -45,7 +45,9 @@ class Stream {
   // From subscribers.
   void Subscribe(const Sender& from, const v1::Subscribe& subscribe, Time now);
   void Unsubscribe(ConnectionId from, const v1::Unsubscribe& unsubscribe, Time now);
-  bool Credit(ConnectionId from, const v1::Credit& credit, Time now);
+  bool Credit(ConnectionId from, const v1::Credit& credit) {
+    return audience_.Credit(from, credit);
+  }
   void Fetch(ConnectionId from, const v1::Fetch& fetch);
 
   // The connection is gone. `returns`: the same process is on its way back on another one.

@@ -40,7 +40,7 @@ void Stream::SetTracks(ConnectionId from, const v1::TrackSetUpdate& tracks, Time
   if (!KeepTracks(tracks)) return;
   changed_ = true;
   Note(EventKind::kTracksChanged);
-  audience_.ForwardTracks(now);
+  audience_.ForwardTracks();
 }
 
 // False where a newer version is known already.

@@ -25,11 +25,11 @@ int64_t Table::NextDeadline() const { return impl_->NextDeadline(); }
 void Table::SetEndpoint(const std::string& endpoint) {
   impl_->context().options.endpoint = endpoint;
 }
-void Table::SetTopology(const v1::Topology& topology, Time now) {
-  impl_->SetTopology(topology, now);
+void Table::SetTopology(const v1::Topology& topology, Time /*now*/) {
+  impl_->SetTopology(topology);
 }
-void Table::SetSettings(const v1::RouterSettings& settings, Time now) {
-  impl_->SetSettings(settings, now);
+void Table::SetSettings(const v1::RouterSettings& settings, Time /*now*/) {
+  impl_->SetSettings(settings);
 }
 bool Table::KickStream(const std::string& name, const std::string& reason, Time now) {
   return impl_->KickStream(name, reason, now);

@@ -85,10 +85,10 @@ void Table::Impl::OnControl(ConnectionId from, const v1::Envelope& envelope, Tim
       }
       break;
     case v1::Envelope::kCredit:
-      OnCredit(from, envelope.credit(), now);
+      OnCredit(from, envelope.credit());
       break;
     case v1::Envelope::kFetch:
-      OnFetch(from, envelope.fetch(), now);
+      OnFetch(from, envelope.fetch());
       break;
     default:
       // Ours to say, or of a later version of the contract.
@@ -181,7 +181,7 @@ void Table::Impl::OnPublish(const Sender& from, const v1::Publish& publish, Time
     return;
   }
   if (BelongsElsewhere(from.connection, publish.request_id(), publish.stream())) return;
-  Stream* stream = FindOrAdd(publish.stream(), now);
+  Stream* stream = FindOrAdd(publish.stream());
   if (stream == nullptr) {
     refuse(v1::REFUSAL_LIMIT, "the router has as many streams as it may have");
     return;
@@ -197,15 +197,15 @@ void Table::Impl::OnSubscribe(const Sender& from, const v1::Subscribe& subscribe
   }
   if (BelongsElsewhere(from.connection, subscribe.request_id(), subscribe.stream())) return;
   // Where the table is full nothing is answered: the node asks again.
-  if (Stream* stream = FindOrAdd(subscribe.stream(), now)) {
+  if (Stream* stream = FindOrAdd(subscribe.stream())) {
     stream->Subscribe(from, subscribe, now);
     Settle(*stream, now);
   }
 }
 
-void Table::Impl::OnCredit(ConnectionId from, const v1::Credit& credit, Time now) {
+void Table::Impl::OnCredit(ConnectionId from, const v1::Credit& credit) {
   Stream* stream = FindStream(credit.stream_id());
-  if (stream != nullptr && stream->Credit(from, credit, now)) return;
+  if (stream != nullptr && stream->Credit(from, credit)) return;
   v1::Envelope envelope = context_.Envelope();
   v1::StreamEnded& ended = *envelope.mutable_stream_ended();
   ended.set_stream_id(credit.stream_id());
@@ -214,7 +214,7 @@ void Table::Impl::OnCredit(ConnectionId from, const v1::Credit& credit, Time now
   context_.Send(from, envelope);
 }
 
-void Table::Impl::OnFetch(ConnectionId from, const v1::Fetch& fetch, Time now) {
+void Table::Impl::OnFetch(ConnectionId from, const v1::Fetch& fetch) {
   if (Stream* stream = FindStream(fetch.stream_id())) {
     stream->Fetch(from, fetch);
     return;

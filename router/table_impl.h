@@ -26,8 +26,8 @@ class Table::Impl {
   void OnConnectionUnreachable(ConnectionId connection, Time now);
   void OnTimer(Time now);
   int64_t NextDeadline() const { return deadlines_.Next(); }
-  void SetTopology(const v1::Topology& topology, Time now);
-  void SetSettings(const v1::RouterSettings& settings, Time now);
+  void SetTopology(const v1::Topology& topology);
+  void SetSettings(const v1::RouterSettings& settings);
   bool KickStream(const std::string& name, const std::string& reason, Time now);
 
   Context& context() { return context_; }
@@ -41,8 +41,8 @@ class Table::Impl {
   void OnPing(ConnectionId from, Node& node, const v1::Ping& ping, Time now);
   void OnPublish(const Sender& from, const v1::Publish& publish, Time now);
   void OnSubscribe(const Sender& from, const v1::Subscribe& subscribe, Time now);
-  void OnCredit(ConnectionId from, const v1::Credit& credit, Time now);
-  void OnFetch(ConnectionId from, const v1::Fetch& fetch, Time now);
+  void OnCredit(ConnectionId from, const v1::Credit& credit);
+  void OnFetch(ConnectionId from, const v1::Fetch& fetch);
   void RequireHello(ConnectionId from, Time now);
   void RefuseUnknown(ConnectionId from, uint64_t stream_id, uint64_t epoch, Time now);
   // True where NotOwner was answered.
@@ -52,7 +52,7 @@ class Table::Impl {
 
   Stream* FindStream(uint64_t id) const;
   // nullptr where the table is full.
-  Stream* FindOrAdd(const std::string& name, Time now);
+  Stream* FindOrAdd(const std::string& name);
   void Remove(Stream& stream);
   // After each message to `stream`: timers, counts, reports; forgets it where nothing is left.
   void Settle(Stream& stream, Time now);

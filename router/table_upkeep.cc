@@ -20,7 +20,7 @@ bool Table::Impl::Owns(const std::string& stream) const {
   return bus::OwnerIndex(endpoints_, stream) == own_endpoint_;
 }
 
-void Table::Impl::SetTopology(const v1::Topology& topology, Time now) {
+void Table::Impl::SetTopology(const v1::Topology& topology) {
   if (topology.term() <= context_.term) return;
   context_.term = topology.term();
   endpoints_.assign(topology.endpoints().begin(), topology.endpoints().end());
@@ -38,7 +38,7 @@ void Table::Impl::SetTopology(const v1::Topology& topology, Time now) {
   }
 }
 
-void Table::Impl::SetSettings(const v1::RouterSettings& settings, Time now) {
+void Table::Impl::SetSettings(const v1::RouterSettings& settings) {
   Options& options = context_.options;
   if (settings.has_lease()) options.lease_ms = settings.lease();
   if (settings.has_settle()) options.settle_ms = settings.settle();
@@ -108,7 +108,7 @@ Stream* Table::Impl::FindStream(uint64_t id) const {
   return found == by_id_.end() ? nullptr : found->second;
 }
 
-Stream* Table::Impl::FindOrAdd(const std::string& name, Time now) {
+Stream* Table::Impl::FindOrAdd(const std::string& name) {
   const auto found = by_name_.find(name);
   Stream* known = found == by_name_.end() ? nullptr : found->second;
   if (known != nullptr && !known->idle()) return known;

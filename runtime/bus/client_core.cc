@@ -198,7 +198,11 @@ void ClientCore::After(const PublicationPtr& entry, Instant now) {
   const bool was_leaving = listed != leaving_.end();
   if (entry->core.closing() && !was_leaving) leaving_.push_back(entry);
   if (finished && was_leaving) leaving_.erase(listed);
-  if (finished) publications_.erase(entry->core.number());
+  if (finished) {
+    // The handle may outlive both.
+    entry->client = nullptr;
+    publications_.erase(entry->core.number());
+  }
   if (!was_leaving || entry->core.leaving()) return;
   // Whoever waited to take the name over may go on.
   for (const auto& [number, other] : publications_) {
@@ -217,6 +221,7 @@ void ClientCore::After(const SubscriptionPtr& entry) {
   Wake(entry->core.NextDeadline());
   if (link != nullptr) Settle(*link);
   if (!entry->core.finished()) return;
+  entry->client = nullptr;
   subscriptions_.erase(entry->core.number());
   const auto current = subscription_of_.find(entry->core.stream());
   if (current != subscription_of_.end() && current->second == entry)

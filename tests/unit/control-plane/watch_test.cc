@@ -90,32 +90,5 @@ TEST(WatchTest, AControlPlaneThatGoesSaysSo) {
   EXPECT_THAT(watch.status().error_message(), testing::HasSubstr("going down"));
 }
 
-TEST(WatchTest, OneThatDoesNotReadIsCutOff) {
-  TestCluster cluster;
-  const auto router = cluster.Node("router", v1::NODE_KIND_ROUTER);
-  // Nobody reads: gRPC's window fills, then the queue.
-  grpc::ClientContext context;
-  const auto reader = cluster.admin().WatchStreams(&context, v1::WatchStreamsRequest());
-  const std::string filler(180, 'n');
-  int round = 0;
-  ASSERT_TRUE(Eventually([&] {
-    for (int i = 0; i < 500; ++i) {
-      const std::string name = "live/" + filler + std::to_string(i);
-      if (round % 2 == 0) {
-        router->Stream(name);
-      } else {
-        router->agent().StreamGone(name);
-      }
-    }
-    ++round;
-    return cluster.Get("/metrics").find("code=\"RESOURCE_EXHAUSTED\"") != std::string::npos;
-  }));
-  v1::StreamEvent event;
-  while (reader->Read(&event)) {
-  }
-  const grpc::Status status = reader->Finish();
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
-}
-
 }  // namespace
 }  // namespace millrace::control
