@@ -262,7 +262,7 @@ TEST_F(PublicationCoreTest, WhatTheWindowLetsGoUnsentIsLostUpToARandomAccessPoin
   EXPECT_LE(core->NextDeadline(), now.mono_ns);
   core->OnTimer(now);
   ASSERT_EQ(losses.size(), 1u);
-  EXPECT_EQ(losses[0], (std::pair<uint64_t, uint64_t>{2, 3}));
+  EXPECT_EQ(losses[0], (std::pair<uint64_t, uint64_t>{2, 2}));
   port.Story();
   v1::Credit credit;
   credit.set_request_id(core->request_id());
@@ -274,7 +274,8 @@ TEST_F(PublicationCoreTest, WhatTheWindowLetsGoUnsentIsLostUpToARandomAccessPoin
   EXPECT_EQ(port.Story(), "tracks1@8 8");
   core->OnTimer(now);
   ASSERT_EQ(losses.size(), 2u);
-  EXPECT_EQ(losses[1], (std::pair<uint64_t, uint64_t>{4, 7}));
+  // What was passed over is lost only now: another router might still have taken it.
+  EXPECT_EQ(losses[1], (std::pair<uint64_t, uint64_t>{3, 7}));
   EXPECT_EQ(stats.lost_frames, 6u);
   Send(false);
   EXPECT_EQ(port.Story(), "9");
