@@ -7,15 +7,16 @@
 #   --tidy        also clang-tidy over every source, without a time cap (takes an hour on two cores)
 #   --no-install  do not look for missing packages
 #
-# Stages, in this order unless named: format unit integration deploy tsan fuzz docker
+# Stages, in this order unless named: format unit integration deploy fuzz
 #   format       clang-format over the sources, shellcheck over the scripts
 #   unit         unit tests, fuzz corpora and lint under ASan and UBSan
 #   integration  the real processes under ASan and UBSan
 #   deploy       deploy/local.sh with those
-#   tsan         the state machines of bus and router under TSan
 #   fuzz         each fuzz target on its corpus and then for FUZZ_SECONDS (5)
+# Only when named:
+#   tsan         the state machines of bus and router under TSan
 #   docker       images and Compose against a real engine, where there can be one
-#   tidy         only when named: clang-tidy, parsers first, for as long as TIDY_SECONDS (300) reach
+#   tidy         clang-tidy, parsers first, for as long as TIDY_SECONDS (300) reach
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -33,7 +34,7 @@ done
 preset=asan
 ((!quick)) || preset=dev
 if ((${#stages[@]} == 0)); then
-  stages=(format unit integration deploy tsan fuzz docker)
+  stages=(format unit integration deploy fuzz)
   ((!tidy_all)) || stages+=(tidy)
   ((!quick)) || stages=(format unit)
 fi
