@@ -124,7 +124,8 @@ void Session::Process(media::Bytes bytes) {
                                                   {"detail", event.status().message()},
                                                   {"user_agent", user_agent_}});
       }
-      conversation_.Kick("protocol error: " + name);
+      // Whoever has not even shaken hands speaks something else and would not understand.
+      if (conversation_.handshaken()) conversation_.Kick("protocol error: " + name);
       CloseGently("protocol_error");
       return;
     }
