@@ -6,7 +6,8 @@ def number(value, form="{:.0f}"):
 
 
 class Report:
-    def __init__(self):
+    def __init__(self, one, some, many):
+        self.one, self.some, self.many = one, some, many
         self.readings = []
         self.floors = {}        # (kind, viewers) -> Reading
         self.first_key = {}     # (server, path) -> ms
@@ -33,12 +34,13 @@ class Report:
         return "\n".join(lines)
 
     def slope(self, server, path):
-        few, many = self.find(server, path, 300), self.find(server, path, 1000)
-        return (many.cpu_per_s - few.cpu_per_s) / 700 if few and many else None
+        return self._slope(self.find(server, path, self.some), self.find(server, path, self.many))
 
     def floor_slope(self, kind):
-        few, many = self.floors.get((kind, 300)), self.floors.get((kind, 1000))
-        return (many.cpu_per_s - few.cpu_per_s) / 700 if few and many else None
+        return self._slope(self.floors.get((kind, self.some)), self.floors.get((kind, self.many)))
+
+    def _slope(self, few, many):
+        return (many.cpu_per_s - few.cpu_per_s) / (self.many - self.some) if few and many else None
 
     def rows(self):
         """(what, measured, limit); measured is None where this run did not measure it."""
@@ -50,32 +52,33 @@ class Report:
 
         prompt, thrifty, nginx = "Millrace, prompt", "Millrace, thrifty", "nginx-rtmp"
         for path in ("HTTP-FLV", "RTMP"):
-            mid = self.find(prompt, path, 300)
+            mid = self.find(prompt, path, self.some)
             yield f"prompt {path}: sends a viewer and second", self.sends.get((prompt, path)), 30
-            yield f"prompt {path}: slope 300→1000 ÷ 10.7 kB floor's", \
+            yield f"prompt {path}: slope {self.some}→{self.many} ÷ 10.7 kB floor's", \
                 ratio(self.slope(prompt, path), self.floor_slope("video")), 1.3
-            yield f"prompt {path}: p99 ms, 300 viewers", of(mid, "p99_ms"), 10
-            yield f"prompt {path}: p99 ms, 1 viewer", of(self.find(prompt, path, 1), "p99_ms"), 3
-            one = self.find(prompt, path, 1)
+            yield f"prompt {path}: p99 ms, {self.some} viewers", of(mid, "p99_ms"), 10
+            yield f"prompt {path}: p99 ms, 1 viewer", of(self.find(prompt, path, self.one), "p99_ms"), 3
+            one = self.find(prompt, path, self.one)
             if one and self.chain.get(68) and self.reading_rtmp is not None:
                 yield f"prompt {path}: CPU with 1 viewer ÷ (1.5 × bus chain at 68/s + reading RTMP)", \
                     one.cpu_per_s / (1.5 * self.chain[68] + self.reading_rtmp), 1
             yield f"thrifty {path}: slope ÷ 64 kB floor's", \
                 ratio(self.slope(thrifty, path), self.floor_slope("merged")), 1.3
-            scale = self.floors.get(("merged", 1000))
-            yield f"thrifty {path}: µs/MB at 1000 ÷ (SRS's 511 × floor of this run / 234)", \
-                ratio(of(self.find(thrifty, path, 1000), "us_per_mb"),
+            scale = self.floors.get(("merged", self.many))
+            yield f"thrifty {path}: µs/MB at {self.many} ÷ (SRS's 511 × floor of this run / 234)", \
+                ratio(of(self.find(thrifty, path, self.many), "us_per_mb"),
                       511 * scale.us_per_mb / 234 if scale else None), 1
             yield f"first key frame {path}: ms", self.first_key.get((prompt, path)), \
                 5 if path == "HTTP-FLV" else 10
-            few, many = self.find(prompt, path, 1), self.find(prompt, path, 1000)
+            few, many = one, self.find(prompt, path, self.many)
             if few and many:
-                yield f"memory {path}: KiB a viewer", (many.memory - few.memory) / 999 / 1024, 8
+                yield f"memory {path}: KiB a viewer", \
+                    (many.memory - few.memory) / (self.many - self.one) / 1024, 8
             counts = sorted(v for p, v in self.growth if p == path)
             if counts:
                 yield f"growth {path}: ratio to the floor at {counts[-1]} ÷ at {counts[0]} viewers", \
                     self.growth[path, counts[-1]] / self.growth[path, counts[0]], 1.1
-        for viewers in (300, 1000):
+        for viewers in (self.some, self.many):
             yield f"prompt RTMP ÷ nginx-rtmp, µs/MB, {viewers} viewers", \
                 ratio(of(self.find(prompt, "RTMP", viewers), "us_per_mb"),
                       of(self.find(nginx, "RTMP", viewers), "us_per_mb")), 0.5

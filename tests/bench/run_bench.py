@@ -2,6 +2,7 @@
 """One run, one table: the floor, nginx-rtmp and Millrace side by side on this machine.
 
     tests/bench/run_bench.py [--build build/bench] [--quick] [--only PART,…] [--readme]
+                             [--viewers 1,300,1000]
 
 Parts: floor, nginx, chain, prompt, thrifty, growth, idle. --readme writes the table into README.md.
 """
@@ -26,6 +27,7 @@ def arguments():
     parser.add_argument("--build", default=ROOT / "build/bench", type=pathlib.Path)
     parser.add_argument("--quick", action="store_true", help="short windows: for the inner loop")
     parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--viewers", default="1,300,1000", help="one, some and many")
     parser.add_argument("--readme", action="store_true")
     options = parser.parse_args()
     options.parts = options.only.split(",")
@@ -54,8 +56,8 @@ class Run:
         self.options = options
         self.folder = folder
         self.timing = Timing(options.quick)
-        self.counts = (1, 300, 1000)
-        self.report = Report()
+        self.counts = tuple(int(n) for n in options.viewers.split(","))
+        self.report = Report(*self.counts)
 
     def note(self, text):
         print(text, file=sys.stderr, flush=True)
@@ -139,8 +141,9 @@ class Run:
         self.millrace("thrifty", "defaults:\n  flush: 350ms\n")
 
     def growth(self):
-        """One gateway, a 300 kbit/s stream, 500 viewers and then ten times as many, against the floor."""
-        counts = (500, 2000) if self.options.quick else (500, 5000)
+        """One gateway, a 300 kbit/s stream, 500 viewers and then 5,000, against the floor."""
+        some = self.counts[1] * 5 // 3
+        counts = (some, 4 * some) if self.options.quick else (some, 10 * some)
         floors = {}
         with Floor(1500, 25) as floor:
             for viewers in counts:
@@ -154,7 +157,7 @@ class Run:
                     reading = self.add(measure("Millrace, 300 kbit/s", path, url, viewers,
                                                {serving: cluster[serving].process.pid}, self.timing,
                                                serving=cluster[serving].process.pid))
-                    self.report.growth[path, viewers] = reading.us_per_mb / floors[viewers].us_per_mb
+                    self.report.growth[path, viewers] = reading.cpu_per_s / floors[viewers].cpu_per_s
             source.stop()
         finally:
             cluster.stop()
