@@ -1,11 +1,11 @@
 #include "control-plane/stream_watch.h"
 
-#include <deque>
 #include <functional>
 #include <mutex>
 #include <utility>
 
 #include "control-plane/grpc_status.h"
+#include "control-plane/watch_queue.h"
 
 namespace millrace::control {
 namespace {
@@ -22,16 +22,13 @@ class WatchReactor final : public StreamWatcher,
   void Push(const v1::StreamEvent& event) override {
     std::unique_lock lock(mutex_);
     if (finished_) return;
-    if (Replaces(event)) return;
-    if (event.type() == v1::StreamEvent::CURRENT) ++initial_;
-    if (queue_.size() >= kMaxWatchBacklog + initial_) {
-      lock.unlock();
+    const WatchQueue::Result result = queue_.Push(event);
+    if (result == WatchQueue::Result::kFirst) StartWrite(&queue_.front());
+    lock.unlock();
+    if (result == WatchQueue::Result::kOverflow) {
       FinishOnce({grpc::StatusCode::RESOURCE_EXHAUSTED,
                   "the watcher does not keep up with the changes; watch again"});
-      return;
     }
-    queue_.push_back(event);
-    if (queue_.size() == 1) StartWrite(&queue_.front());
   }
 
   void Close(const absl::Status& why) override { FinishOnce(ToGrpc(why)); }
@@ -42,23 +39,11 @@ class WatchReactor final : public StreamWatcher,
   }
 
  private:
-  // A change that follows another change of the same stream, with nothing between, makes that one
-  // old news.
-  bool Replaces(const v1::StreamEvent& event) {
-    if (event.type() != v1::StreamEvent::CHANGED || queue_.size() < 2) return false;
-    v1::StreamEvent& last = queue_.back();
-    if (last.type() != v1::StreamEvent::CHANGED || last.stream().name() != event.stream().name()) {
-      return false;
-    }
-    last = event;
-    return true;
-  }
-
   void OnWriteDone(bool ok) override {
     {
       std::lock_guard lock(mutex_);
-      queue_.pop_front();
-      if (ok && !finished_ && !queue_.empty()) StartWrite(&queue_.front());
+      const bool more = queue_.Pop();
+      if (ok && !finished_ && more) StartWrite(&queue_.front());
     }
     if (!ok) FinishOnce(grpc::Status::CANCELLED);
   }
@@ -78,8 +63,7 @@ class WatchReactor final : public StreamWatcher,
   mutable std::mutex mutex_;
   std::function<void(const grpc::Status&)> closed_;
   std::shared_ptr<WatchReactor> self_;
-  std::deque<v1::StreamEvent> queue_;  // the first is being written
-  size_t initial_ = 0;
+  WatchQueue queue_;  // the front is being written
   bool finished_ = false;
 };
 

@@ -3,7 +3,7 @@
 
 #include <grpcpp/support/server_callback.h>
 
-#include <memory>
+#include <functional>
 #include <string>
 
 #include "control-plane/cluster.h"
@@ -11,9 +11,6 @@
 #include "millrace/v1/admin.pb.h"
 
 namespace millrace::control {
-
-// Changes that a watcher may be behind; what there was at its start does not count.
-inline constexpr size_t kMaxWatchBacklog = 4'096;
 
 // Starts the call; it owns itself until gRPC is done with it. `closed` is called once, on any
 // thread.
