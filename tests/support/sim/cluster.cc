@@ -107,7 +107,10 @@ struct Cluster::NodeHost : bus::Network, std::enable_shared_from_this<NodeHost> 
 Cluster::Cluster(ClusterOptions options) : options_(std::move(options)), random_(options_.seed) {}
 
 Cluster::~Cluster() {
-  for (auto& [name, node] : nodes_) node->core.reset();
+  for (auto& [name, node] : nodes_) {
+    node->waiting.clear();
+    node->core.reset();
+  }
 }
 
 bool Cluster::Chance(double probability) {
@@ -241,6 +244,7 @@ void Cluster::KillNode(const std::string& name) {
   if (it == nodes_.end()) return;
   const std::shared_ptr<NodeHost> node = it->second;
   nodes_.erase(it);
+  node->waiting.clear();
   node->core.reset();
   node->endpoints.clear();
   for (auto& [key, connection] : node->connections) {

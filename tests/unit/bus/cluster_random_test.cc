@@ -43,11 +43,10 @@ class RandomCluster {
       cluster_.RunFor(static_cast<int64_t>(cluster_.Pick(gentle_ ? 1'200 : 900)) * kMs);
       if (gentle_) cluster_.RunFor(600 * kMs);
       Disturb();
+      CheckMemory();
     }
     cluster_.RunFor((gentle_ ? 1 : 6) * kSec);
     Heal();
-    // Long enough for anybody who comes back after grace.
-    cluster_.RunFor(3 * kSec);
     Check();
   }
 
@@ -195,7 +194,7 @@ class RandomCluster {
       }
       cluster_.RunFor(8 * kSec);
     }
-    cluster_.RunFor(3 * kSec);
+    cluster_.RunFor((gentle_ ? 1 : 3) * kSec);
   }
 
   void Check() {
@@ -223,6 +222,21 @@ class RandomCluster {
       return cluster_.node("in")->publications() + cluster_.node("in2")->publications() == 0;
     };
     if (!cluster_.RunUntil(let_go, 20 * kSec)) ledger.Violation("a publication was not let go");
+  }
+
+  void CheckMemory() {
+    for (const char* name : {"in", "in2"}) {
+      if (cluster_.node(name) == nullptr) continue;
+      const bus::ClientStats& stats = cluster_.node(name)->stats();
+      if (stats.replay_bytes > stats.replay_limit)
+        ledger.Violation("replay windows above their limit");
+    }
+    for (const std::string& endpoint : Endpoints()) {
+      const router::Table* table = cluster_.router(endpoint);
+      if (table == nullptr) continue;
+      const uint64_t limit = names_.size() * table->options().stream_cache_limit;
+      if (table->usage().cache_bytes > limit) ledger.Violation("caches above their limit");
+    }
   }
 
   void CheckViewer(const std::string& node, const std::string& stream, const Subscriber& viewer) {
