@@ -37,7 +37,7 @@ class Stream {
   void Publish(const Sender& from, const v1::Publish& publish, Time now);
   void SetTracks(ConnectionId from, const v1::TrackSetUpdate& tracks, Time now);
   // kUnknown: the sender believes in a publication that is not there and should be told.
-  enum class Taken { kTaken, kStale, kUnknown };
+  enum class Taken { kForwarded, kDropped, kUnknown };
   Taken Take(ConnectionId from, const media::BatchHeader& header, const SharedBatch& batch,
              Time now);
   void Unpublish(const Sender& from, const v1::Unpublish& unpublish, Time now);

@@ -70,19 +70,19 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
     // Whoever was replaced or whose stream has ended has been told so.
     const bool told =
         header.epoch < feed_.epoch || (state_ == State::kEnded && header.epoch == feed_.epoch);
-    return told ? Taken::kStale : Taken::kUnknown;
+    return told ? Taken::kDropped : Taken::kUnknown;
   }
   publication_.taken += batch.bytes.size();
   RaiseCredit();
   if (header.last_sequence() <= feed_.have_sequence) {
     context_.CountDropped(Drop::kDuplicate, header.frame_count);
-    return Taken::kTaken;
+    return Taken::kDropped;
   }
   if (header.first_sequence > feed_.have_sequence + 1 ||
       feed_.FindTrackSet(header.track_set_version) == nullptr) {
     context_.CountDropped(Drop::kGap, header.frame_count);
     AskAgain(now);
-    return Taken::kTaken;
+    return Taken::kDropped;
   }
   publication_.in_gap = false;
   feed_.have_sequence = header.last_sequence();
@@ -91,8 +91,10 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
   Follow(header, batch.bytes.bytes());
 
   const CachedBatch entry = CachedBatch::Of(header, batch);
+  const int64_t retention_ns =
+      std::max(audience_.retention_ns(), context_.options.min_retention_ms * kMillisecond);
   context_.counters.gops_evicted +=
-      feed_.cache.Append(entry, Retention(now), context_.options.stream_cache_limit);
+      feed_.cache.Append(entry, retention_ns, context_.options.stream_cache_limit);
   audience_.Forward(entry, now);
 
   ++publication_.unacknowledged;
@@ -100,7 +102,7 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
       now.mono_ns - publication_.acknowledged_ns >= kAcknowledgeEveryNs) {
     Acknowledge(false, now);
   }
-  return Taken::kTaken;
+  return Taken::kForwarded;
 }
 
 // More than subscriptions declare while some of them may have yet to re-attach.

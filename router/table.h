@@ -28,7 +28,8 @@ struct Options {
   int64_t settle_ms = 1'000;  // after start: re-attachments only
   int64_t orphan_grace_ms =
       15'000;  // after settling: a re-attached subscriber's publisher may still return
-  int64_t memory_ms = 600'000;  // where a stream ended is remembered at least so long
+  int64_t min_retention_ms = 2'000;  // held in any case: a node that reconnects misses nothing
+  int64_t memory_ms = 600'000;       // where a stream ended is remembered at least so long
   // History that every stream keeps beside what subscriptions declare: one whose connection breaks
   // notices late, and finds what was under way even where a GOP has begun in the meantime.
   int64_t least_retention_ms = 1'000;

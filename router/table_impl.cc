@@ -117,16 +117,16 @@ void Table::Impl::OnMedia(ConnectionId from, const SharedBatch& batch, Time now)
     RefuseUnknown(from, header->stream_id, header->epoch, now);
     return;
   }
-  CountDelay(*node, batch.bytes.bytes(), now);
   switch (stream->Take(from, *header, batch, now)) {
-    case Stream::Taken::kTaken:
+    case Stream::Taken::kForwarded:
       break;
+    case Stream::Taken::kDropped:
+      return;
     case Stream::Taken::kUnknown:
       RefuseUnknown(from, header->stream_id, header->epoch, now);
       return;
-    case Stream::Taken::kStale:
-      return;
   }
+  CountDelay(*node, batch.bytes.bytes(), now);
   if (!stream->in_active_list) {
     stream->in_active_list = true;
     active_.push_back(stream->id());
