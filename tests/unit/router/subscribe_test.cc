@@ -118,6 +118,20 @@ TEST_F(SubscribeTest, RetentionHoldsWhatALateReplicaNeeds) {
   EXPECT_EQ(world.Story(kSub), "online skip(13-25 late) tracks1 26");
 }
 
+TEST_F(SubscribeTest, AShortReconnectionMissesNothingWhateverTheGop) {
+  TableWorld held({.min_retention_ms = 400});
+  held.Advance(2'000);
+  held.Attach(kPub, "pub");
+  held.Attach(kSub, "sub");
+  const v1::PublishGrant granted = held.Granted(kPub, 1);
+  // Each frame is a random-access point, as in audio.
+  for (uint64_t i = 1; i <= 50; ++i) held.Send(kPub, granted, i, 1, true);
+  held.Subscribe(kSub, TableWorld::AfterOf(1, granted.epoch(), 45));
+  EXPECT_EQ(held.Story(kSub), "online tracks1 46 47 48 49 50");
+  held.Subscribe(kSub, TableWorld::SubscribeOf(2));
+  EXPECT_EQ(held.Story(kSub), "online tracks1 50") << "who begins does so as late as possible";
+}
+
 TEST_F(SubscribeTest, AnOlderEpochContinuesFromTheStartOfTheCurrentOne) {
   PublishNow();
   SendFrames(1, 3);
