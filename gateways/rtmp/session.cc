@@ -29,7 +29,7 @@ constexpr auto kHangUpTime = std::chrono::seconds(1);
 // Of the client; an IPv4 client of a dual-stack socket is shown as one.
 asio::ip::address AddressOf(const tcp::socket& socket) {
   boost::system::error_code error;
-  const asio::ip::address address = socket.remote_endpoint(error).address();
+  asio::ip::address address = socket.remote_endpoint(error).address();
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
@@ -69,13 +69,11 @@ Session::~Session() = default;
 
 void Session::Start() {
   shard_.Watch(*this);
-  const auto run = [self = shared_from_this()]() -> asio::awaitable<void> {
-    // The closure may be gone before the coroutine is: it keeps what it needs by itself.
-    const auto keep = self;
-    co_await keep->Serve();
-  };
-  asio::co_spawn(socket_.get_executor(), run, asio::detached);
+  asio::co_spawn(socket_.get_executor(), Run(shared_from_this()), asio::detached);
 }
+
+// The argument lives in the coroutine's frame, and with it the session.
+asio::awaitable<void> Session::Run(std::shared_ptr<Session> self) { co_await self->Serve(); }
 
 asio::awaitable<void> Session::Serve() {
   boost::system::error_code ignored;

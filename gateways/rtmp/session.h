@@ -46,6 +46,7 @@ class Session final : public std::enable_shared_from_this<Session>,
     kDone,
   };
 
+  static boost::asio::awaitable<void> Run(std::shared_ptr<Session> self);
   boost::asio::awaitable<void> Serve();
   bool ReadAvailable();
   // Adds to the record's bytes; false where there is none.
