@@ -2,8 +2,8 @@
 // bytes away in the kernel, so that this program is not what is measured. One thread, epoll.
 //   load --viewers=300 --parsed=3 URL      URL: rtmp://…, http://….flv, tcp://host:port (raw bytes)
 //   in:  mark | stop
-//   out: {"event": "ready", …} once every viewer receives; {"event": "mark", "ns", "bytes",
-//   "reads", "open",
+//   out: {"event": "ready", …} once every viewer receives, or after a minute; {"event": "mark",
+//   "ns", "bytes", "reads", "open",
 //        "video_latency", …} since the last mark
 // With --probes=N: connects N times, one after the other, and prints the times to the first whole
 // key frame.
@@ -30,6 +30,7 @@ namespace {
 
 constexpr size_t kConnectingAtOnce = 64;
 constexpr int64_t kTickNs = 10'000'000;
+constexpr int64_t kPatienceNs = 60'000'000'000;
 
 void Print(const nlohmann::json& line) { std::cout << line.dump() << std::endl; }
 
@@ -65,7 +66,7 @@ class Load {
       viewers_.push_back(std::make_unique<Viewer>(loop_, std::move(options)));
       viewers_.back()->Start();
     }
-    if (playing_ + closed_ >= target) {
+    if (playing_ + closed_ >= target || NowNs() > begun_ns_ + kPatienceNs) {
       Mark("ready");
       return;
     }
@@ -74,18 +75,20 @@ class Load {
 
   void Mark(const char* event) {
     uint64_t bytes = 0, reads = 0;
-    size_t open = 0;
+    size_t open = 0, playing = 0;
     nlohmann::json parsed = nlohmann::json::array();
     for (size_t i = 0; i < viewers_.size(); ++i) {
       bytes += viewers_[i]->bytes();
       reads += viewers_[i]->reads();
       open += viewers_[i]->open() ? 1 : 0;
+      playing += viewers_[i]->playing() ? 1 : 0;
       if (i < static_cast<size_t>(absl::GetFlag(FLAGS_parsed))) {
         parsed.push_back(viewers_[i]->Report());
       }
     }
-    nlohmann::json line = {{"event", event}, {"ns", NowNs()}, {"bytes", bytes},
-                           {"reads", reads}, {"open", open},  {"parsed", parsed}};
+    nlohmann::json line = {{"event", event},  {"ns", NowNs()}, {"bytes", bytes},
+                           {"reads", reads},  {"open", open},  {"playing", playing},
+                           {"parsed", parsed}};
     line["video_latency"] = Percentiles(latencies_);
     latencies_.clear();
     Print(line);
@@ -95,6 +98,7 @@ class Load {
   Loop loop_;
   std::vector<int32_t> latencies_;
   std::vector<std::unique_ptr<Viewer>> viewers_;
+  const int64_t begun_ns_ = NowNs();
   size_t playing_ = 0;
   size_t closed_ = 0;
 };

@@ -29,7 +29,8 @@ class Report:
                  "| --- | --- | --- | --- | --- | --- | --- |"]
         for r in self.readings:
             latency = "—" if r.p99_ms is None else f"{r.p50_ms:.1f} / {r.p99_ms:.1f}"
-            lines.append(f"| {r.server} | {r.path} | {r.viewers} | {r.us_per_mb:.0f} | "
+            viewers = f"{r.viewers}" + (f" ({r.lost} lost)" if r.lost else "")
+            lines.append(f"| {r.server} | {r.path} | {viewers} | {r.us_per_mb:.0f} | "
                          f"{1000 * r.cpu_per_s:.0f} | {latency} | {number(self.sends.get((r.server, r.path)), '{:.1f}')} |")
         return "\n".join(lines)
 

@@ -65,8 +65,9 @@ class Run:
     def add(self, reading):
         self.report.add(reading)
         latency = "" if reading.p99_ms is None else f", p50 {reading.p50_ms:.1f} p99 {reading.p99_ms:.1f} ms"
+        lost = f", {reading.lost} viewers lost" if reading.lost else ""
         self.note(f"  {reading.server}, {reading.path}, {reading.viewers}: {reading.us_per_mb:.0f} us/MB, "
-                  f"{1000 * reading.cpu_per_s:.1f} ms/s{latency}")
+                  f"{1000 * reading.cpu_per_s:.1f} ms/s{latency}{lost}")
         return reading
 
     def floor(self):
