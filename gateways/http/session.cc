@@ -190,8 +190,8 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     row.set_address(ClientText());
     row.set_user_agent(request_.user_agent);
     auto kick = [weak = weak_from_this(),
-                 executor = socket_.get_executor()](const std::string& reason) {
-      asio::post(executor, [weak, reason] {
+                 executor = socket_.get_executor()](const rpc::KickOrder& order) {
+      asio::post(executor, [weak, reason = order.reason] {
         if (const auto self = weak.lock()) self->Kicked(reason);
       });
     };

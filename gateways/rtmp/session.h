@@ -76,7 +76,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::optional<std::string> WhyNot(const Target& target, bool& banned) const;
   void OpenRecord(const Target& target, v1::Role role);
   void CloseRecord(const char* reason);
-  void Kick(const std::string& reason);
+  void Kick(const rpc::KickOrder& order);
 
   // Sends what the conversation has to say, by the viewer where there is one.
   void Flush();

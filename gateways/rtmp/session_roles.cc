@@ -62,9 +62,10 @@ void Session::OpenRecord(const Target& target, v1::Role role) {
   row.set_address(peer_);
   row.set_user(std::string(UserOf(target.params)));
   row.set_user_agent(user_agent_);
-  const auto kick = [weak = weak_from_this(), &context = shard_.context()](const std::string& why) {
-    boost::asio::post(context, [weak, why] {
-      if (const auto self = weak.lock()) self->Kick(why);
+  const auto kick = [weak = weak_from_this(),
+                     &context = shard_.context()](const rpc::KickOrder& order) {
+    boost::asio::post(context, [weak, order] {
+      if (const auto self = weak.lock()) self->Kick(order);
     });
   };
   record_ = node_.sessions().Open(std::move(row), kick);
@@ -83,18 +84,18 @@ void Session::CloseRecord(const char* reason) {
   record_.reset();
 }
 
-void Session::Kick(const std::string& reason) {
+void Session::Kick(const rpc::KickOrder& order) {
   if (phase_ != Phase::kOpen) return;
   if (viewer_ == nullptr) {
-    conversation_.Kick(reason);
-    CloseGently("kicked", options_.draining && options_.draining());
+    conversation_.Kick(order.reason);
+    CloseGently("kicked", order.whole_stream || (options_.draining && options_.draining()));
     return;
   }
   kicked_ = true;
   if (viewer_ending_) return;
   viewer_ending_ = true;
-  conversation_.Kick(reason);
-  viewer_->Finish(conversation_.TakeOutput(), reason);
+  conversation_.Kick(order.reason);
+  viewer_->Finish(conversation_.TakeOutput(), order.reason);
 }
 
 // --- publishing ---

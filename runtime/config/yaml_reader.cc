@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -11,6 +12,8 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <sstream>
+#include <string>
 #include <utility>
 
 #include "runtime/config/app_settings.h"
@@ -286,6 +289,30 @@ class Reader {
   std::vector<Mistake> mistakes_;
 };
 
+// Counts documents, and no more of them than it is asked for: YAML::LoadAll does not return from a
+// text with a bracket that closes nothing, which it takes for ever more documents.
+class DocumentCounter : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    ++documents;
+    last = mark;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  int documents = 0;
+  YAML::Mark last;
+};
+
 }  // namespace
 
 ReadResult ReadYaml(std::string_view text) {
@@ -298,11 +325,16 @@ ReadResult ReadYaml(std::string_view text) {
     reader.Say(YAML::Mark::null_mark(), "the file is not UTF-8 text");
   } else {
     try {
-      const std::vector<YAML::Node> documents = YAML::LoadAll(std::string(text));
-      if (documents.size() > 1) {
-        reader.Say(documents[1].Mark(), "one document is expected: remove the `---`");
-      } else if (!documents.empty()) {
-        reader.ReadDocument(documents.front(), result.configuration);
+      const std::string copy(text);
+      DocumentCounter counter;
+      std::istringstream stream(copy);
+      YAML::Parser parser(stream);
+      while (counter.documents < 2 && parser.HandleNextDocument(counter)) {
+      }
+      if (counter.documents > 1) {
+        reader.Say(counter.last, "one document is expected: remove what begins here");
+      } else if (counter.documents == 1) {
+        reader.ReadDocument(YAML::Load(copy), result.configuration);
       }
     } catch (const YAML::Exception& error) {
       reader.Say(error.mark, fmt::format("not YAML: {}", error.msg));

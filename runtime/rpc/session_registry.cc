@@ -108,7 +108,7 @@ bool SessionRegistry::KickSession(const std::string& id, const std::string& reas
     if (found == entries_.end()) return false;
     kick = found->second.kick;
   }
-  if (kick) kick(reason);
+  if (kick) kick({.reason = reason});
   return true;
 }
 
@@ -121,7 +121,7 @@ size_t SessionRegistry::KickStream(const std::string& stream, const std::string&
     }
   }
   for (const Kick& kick : kicks) {
-    if (kick) kick(reason);
+    if (kick) kick({.reason = reason, .whole_stream = true});
   }
   return kicks.size();
 }
@@ -134,7 +134,7 @@ size_t SessionRegistry::KickAll(const std::string& reason) {
     for (const auto& [id, entry] : entries_) kicks.push_back(entry.kick);
   }
   for (const Kick& kick : kicks) {
-    if (kick) kick(reason);
+    if (kick) kick({.reason = reason});
   }
   return kicks.size();
 }

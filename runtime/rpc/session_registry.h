@@ -36,10 +36,17 @@ class SessionRecord {
   bool reported_ = false;  // the registry's, under its lock
 };
 
+struct KickOrder {
+  std::string reason;
+  // The stream goes, and the router ends it for everybody. A publisher's session leaves the stream
+  // to the router then: a goodbye of its own could overtake the reason on its way to the viewers.
+  bool whole_stream = false;
+};
+
 class SessionRegistry {
  public:
-  // Called with the kick's reason on any thread; posts to the session's shard.
-  using Kick = std::function<void(const std::string& reason)>;
+  // Called on any thread; posts to the session's shard.
+  using Kick = std::function<void(const KickOrder& order)>;
 
   // `id_prefix`: "<kind>-<incarnation in hex>".
   // Keeps millrace_sessions{protocol,role}, millrace_sessions_total{protocol,role} and

@@ -70,8 +70,8 @@ std::shared_ptr<rpc::SessionRecord> FakeNode::Open(const std::string& stream, v1
   session.set_user(user);
   session.set_address(address);
   auto holder = std::make_shared<std::weak_ptr<rpc::SessionRecord>>();
-  auto record = sessions_.Open(session, [this, stream, holder](const std::string& reason) {
-    Note("kick " + stream + " " + reason, stream);
+  auto record = sessions_.Open(session, [this, stream, holder](const rpc::KickOrder& order) {
+    Note("kick " + stream + " " + order.reason, stream);
     const auto kicked = holder->lock();
     if (obedient && kicked) sessions_.Close(*kicked, "kicked");
   });

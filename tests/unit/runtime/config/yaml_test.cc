@@ -157,7 +157,7 @@ const Case kCases[] = {
     {"PartOfAnother", "defaults: {part_target: 2s}\napplications:\n  live: {segment_target: 1s}\n",
      "3:26: `applications.live`: part_target (2s) must not be longer than segment_target (1s)\n"},
     {"TwoDocuments", "defaults: {}\n---\nrtmp: {}\n",
-     "3:1: one document is expected: remove the `---`\n"},
+     "2:1: one document is expected: remove what begins here\n"},
     {"Several", "defaults:\n  flsh: 1s\n  grace: x\nrtpm: {}\n",
      "2:3: unknown key `flsh` in `defaults`; did you mean `flush`?\n"
      "3:10: `defaults.grace`: `x` is not a duration: write a duration like 350ms, 10s, 1m or "

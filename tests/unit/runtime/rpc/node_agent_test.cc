@@ -59,7 +59,8 @@ class Agent : public testing::Test {
     v1::Session session;
     session.set_stream(stream);
     session.set_role(v1::ROLE_VIEWER);
-    return sessions_.Open(session, [this](const std::string& reason) { Note("kick " + reason); });
+    return sessions_.Open(session,
+                          [this](const KickOrder& order) { Note("kick " + order.reason); });
   }
 
   void Note(const std::string& text) {

@@ -26,8 +26,9 @@ class Sessions : public testing::Test {
   SessionRegistry registry_{"node-1", "rtmp-1f", metrics_};
   std::vector<std::string> kicks_;
   std::shared_ptr<SessionRecord> Open(const std::string& stream, v1::Role role = v1::ROLE_VIEWER) {
-    return registry_.Open(Row(stream, role),
-                          [this](const std::string& reason) { kicks_.push_back(reason); });
+    return registry_.Open(Row(stream, role), [this](const KickOrder& order) {
+      kicks_.push_back(order.reason + (order.whole_stream ? " *" : ""));
+    });
   }
 };
 
@@ -91,13 +92,13 @@ TEST_F(Sessions, Kicks) {
   EXPECT_EQ(registry_.KickStream("live/a", "two"), 2u);
   EXPECT_EQ(registry_.KickStream("live/x", "none"), 0u);
   EXPECT_EQ(registry_.KickAll("three"), 3u);
-  EXPECT_THAT(kicks_, ElementsAre("one", "two", "two", "three", "three", "three"));
+  EXPECT_THAT(kicks_, ElementsAre("one", "two *", "two *", "three", "three", "three"));
 }
 
 TEST_F(Sessions, AKickMayCloseItsSession) {
   std::shared_ptr<SessionRecord> record;
   record = registry_.Open(Row("live/a", v1::ROLE_VIEWER),
-                          [&](const std::string& reason) { registry_.Close(*record, "kicked"); });
+                          [&](const KickOrder&) { registry_.Close(*record, "kicked"); });
   EXPECT_EQ(registry_.KickStream("live/a", "out"), 1u);
   EXPECT_EQ(registry_.size(), 0u);
 }
@@ -137,8 +138,8 @@ TEST_F(Sessions, ManyThreads) {
   for (int t = 0; t < 4; ++t) {
     threads.emplace_back([&] {
       for (int i = 0; i < 200; ++i) {
-        const auto record = registry_.Open(Row("live/a", v1::ROLE_VIEWER),
-                                           [&](const std::string& reason) { ++kicked; });
+        const auto record =
+            registry_.Open(Row("live/a", v1::ROLE_VIEWER), [&](const KickOrder&) { ++kicked; });
         record->bytes_out += 1;
         registry_.Describe(*record, "live/b", v1::ROLE_VIEWER, "u");
         registry_.Close(*record, "x");
