@@ -12,6 +12,7 @@
 
 #include "media/frame/batch.h"
 #include "runtime/bus/control.h"
+#include "runtime/bus/handover.h"
 
 namespace millrace::router {
 namespace {
@@ -51,7 +52,10 @@ struct ReceivedPart {
   mutable zmq_msg_t message;
 };
 
-void DropPayload(void*, void* payload) { delete static_cast<media::Payload*>(payload); }
+void DropPayload(void*, void* payload) {
+  bus::TakeBack(payload);
+  delete static_cast<media::Payload*>(payload);
+}
 
 }  // namespace
 
@@ -207,6 +211,7 @@ void BusSocket::SendMedia(ConnectionId connection, const SharedBatch& batch) {
     // ZeroMQ's thread gives back the share in the cache block.
     auto share = std::make_unique<media::Payload>(batch.bytes);
     auto* data = const_cast<uint8_t*>(share->data());  // NOLINT: ZeroMQ only reads what it sends
+    bus::HandOver(share.get());
     zmq_msg_init_data(&message, data, share->size(), DropPayload, share.get());
     static_cast<void>(share.release());
   }

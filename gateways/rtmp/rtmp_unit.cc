@@ -158,6 +158,16 @@ stream::WireUnitPtr RtmpMuxer::TracksChanged(const media::TrackSet& tracks, int6
   return Announce(carried, before, dts_ms);
 }
 
+stream::WireUnitPtr RtmpMuxer::TracksRestated(const media::TrackSet& tracks, int64_t dts_ms) {
+  const media::TrackSet carried = Carried(tracks);
+  return carried.tracks.empty() ? nullptr : Announce(carried, {}, dts_ms);
+}
+
+bool RtmpMuxer::Carries(const media::TrackSet& tracks, const media::Track& track) const {
+  // RTMP has one of each kind.
+  return media::flv::CanCarry(track) && tracks.FirstOf(track.kind) == &track;
+}
+
 // A configuration that is repeated unchanged makes some players start over: only news are told.
 stream::WireUnitPtr RtmpMuxer::Announce(const media::TrackSet& tracks,
                                         const media::TrackSet& before, int64_t dts_ms) const {
@@ -185,8 +195,7 @@ stream::WireUnitPtr RtmpMuxer::Frames(const media::TrackSet& tracks,
   auto unit = std::make_shared<RtmpUnit>(chunk_size_);
   for (const media::Frame& frame : frames) {
     const media::Track* track = tracks.Find(frame.track);
-    if (track == nullptr || !media::flv::CanCarry(*track)) continue;
-    if (tracks.FirstOf(track->kind) != track) continue;  // RTMP has one of each kind
+    if (track == nullptr || !Carries(tracks, *track)) continue;
     Payload payload =
         frame.payload.Slice(frame.header_len, frame.payload.size() - frame.header_len);
     if (payload.size() + media::flv::kVideoPrefixSize > kMaxBody) continue;

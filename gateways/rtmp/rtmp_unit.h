@@ -59,6 +59,8 @@ class RtmpMuxer : public stream::LaneMuxer {
 
   stream::WireUnitPtr Preamble(const media::TrackSet& tracks) override;
   stream::WireUnitPtr TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) override;
+  stream::WireUnitPtr TracksRestated(const media::TrackSet& tracks, int64_t dts_ms) override;
+  bool Carries(const media::TrackSet& tracks, const media::Track& track) const override;
   stream::WireUnitPtr Frames(const media::TrackSet& tracks,
                              std::span<const media::Frame> frames) override;
 

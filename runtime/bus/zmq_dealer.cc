@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "media/frame/batch.h"
+#include "runtime/bus/handover.h"
 
 namespace millrace::bus {
 namespace {
@@ -62,8 +63,12 @@ bool ZmqDealer::Send(const BatchRef& batch) {
   if (closed_) return false;
   // ZeroMQ shares the buffer of the replay window: one copy of the payload in the process.
   zmq_msg_t message;
-  const auto drop = [](void*, void* share) { BatchRef::DropShare(share); };
+  const auto drop = [](void*, void* share) {
+    TakeBack(share);
+    BatchRef::DropShare(share);
+  };
   void* share = batch.NewShare();
+  HandOver(share);
   if (zmq_msg_init_data(&message, batch.data(), batch.size(), drop, share) != 0) {
     BatchRef::DropShare(share);
     return false;

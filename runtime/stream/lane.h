@@ -25,6 +25,10 @@ class LaneMuxer {
   // Inside a running stream: announces a changed track set at `dts_ms` (stream time). nullptr:
   // nothing to say.
   virtual WireUnitPtr TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) = 0;
+  // The same for a viewer that missed other changes before: everything there is to say of `tracks`.
+  virtual WireUnitPtr TracksRestated(const media::TrackSet& tracks, int64_t dts_ms) = 0;
+  // Whether this lane has `track`, one of `tracks`, in it.
+  virtual bool Carries(const media::TrackSet& tracks, const media::Track& track) const = 0;
   // One batch, as one unit. nullptr where none of the frames belongs to this lane.
   virtual WireUnitPtr Frames(const media::TrackSet& tracks,
                              std::span<const media::Frame> frames) = 0;

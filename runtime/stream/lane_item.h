@@ -15,6 +15,7 @@ struct LaneTracks {
   media::TrackSet tracks;
   WireUnitPtr preamble;  // for a viewer that starts here
   WireUnitPtr announce;  // for a viewer that comes from the set before; may be null
+  WireUnitPtr restate;   // for a viewer that missed sets in between; may be null
 };
 
 struct LaneItem {

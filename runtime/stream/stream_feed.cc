@@ -74,7 +74,9 @@ void StreamFeed::ApplyTracks(const std::string& key, LaneState& lane) {
   tracks->ordinal = lane.next_ordinal++;
   tracks->tracks = tracks_;
   if (lane.tracks != nullptr) {
-    tracks->announce = lane.muxer->TracksChanged(tracks_, media::MsFromNs(newest_dts_ns_));
+    const int64_t now_ms = media::MsFromNs(newest_dts_ns_);
+    tracks->announce = lane.muxer->TracksChanged(tracks_, now_ms);
+    tracks->restate = lane.muxer->TracksRestated(tracks_, now_ms);
   }
   tracks->preamble = lane.muxer->Preamble(tracks_);
   lane.tracks = std::move(tracks);
@@ -107,11 +109,19 @@ void StreamFeed::ObserveInterleave(const std::vector<media::Frame>& frames) {
   }
 }
 
-int64_t StreamFeed::StartBase(const std::vector<media::Frame>& frames) const {
+bool StreamFeed::Carried(const LaneState& lane, const media::Frame& frame) const {
+  const media::Track* track = tracks_.Find(frame.track);
+  return track != nullptr && lane.muxer->Carries(tracks_, *track);
+}
+
+int64_t StreamFeed::StartBase(const LaneState& lane,
+                              const std::vector<media::Frame>& frames) const {
   // A viewer starts at 0 and no frame of its may lie before that: what comes behind the
   // random-access point may be as far back as the publisher's interleaving has ever been.
   int64_t base = frames.front().dts_ns - interleave_ns_;
-  for (const media::Frame& frame : frames) base = std::min(base, frame.dts_ns);
+  for (const media::Frame& frame : frames) {
+    if (Carried(lane, frame)) base = std::min(base, frame.dts_ns);
+  }
   return media::MsFromNs(base);
 }
 
@@ -125,11 +135,10 @@ void StreamFeed::ApplyBatch(const std::string& key, LaneState& lane, const Batch
   item.tracks = lane.tracks;
   item.random_access = batch.random_access;
   item.received_ns = batch.received_ns;
-  if (batch.random_access) item.base_ms = StartBase(batch.frames);
+  if (batch.random_access) item.base_ms = StartBase(lane, batch.frames);
   for (const media::Frame& frame : batch.frames) {
-    const media::Track* track = tracks_.Find(frame.track);
-    if (track == nullptr) continue;
-    const bool video = track->kind == media::TrackKind::kVideo;
+    if (!Carried(lane, frame)) continue;
+    const bool video = tracks_.Find(frame.track)->kind == media::TrackKind::kVideo;
     (video ? item.video_frames : item.audio_frames) += 1;
     (video ? item.video_bytes : item.audio_bytes) += frame.payload.size();
     item.bytes += frame.payload.size();

@@ -65,7 +65,8 @@ class StreamFeed : public bus::SubscriptionObserver {
 
   void ApplyTracks(const std::string& key, LaneState& lane);
   void ApplyBatch(const std::string& key, LaneState& lane, const Batch& batch);
-  int64_t StartBase(const std::vector<media::Frame>& frames) const;
+  bool Carried(const LaneState& lane, const media::Frame& frame) const;
+  int64_t StartBase(const LaneState& lane, const std::vector<media::Frame>& frames) const;
   void ObserveInterleave(const std::vector<media::Frame>& frames);
 
   LaneSink& sink_;

@@ -125,10 +125,9 @@ void ViewerState::Gather(Round& round) const {
         // Coming from the set just before, what changed is enough; further back, everything is
         // said.
         const bool next = tracks != nullptr && item->tracks->ordinal == tracks->ordinal + 1;
-        const WireUnitPtr& unit = next ? item->tracks->announce : item->tracks->preamble;
+        const WireUnitPtr& unit = next ? item->tracks->announce : item->tracks->restate;
         tracks = item->tracks.get();
-        if (unit && !round.AddUnit(Round::Kind::kAnnounce, unit, next ? base_ms_ : 0, 0, item))
-          return;
+        if (unit && !round.AddUnit(Round::Kind::kAnnounce, unit, base_ms_, 0, item)) return;
       }
       if (!round.AddUnit(Round::Kind::kItem, item->unit, base_ms_, 0, item)) return;
     }

@@ -77,12 +77,12 @@ start_engine() {
 make_base_image() {
   ! docker image inspect debian:bookworm-slim >/dev/null 2>&1 || return 0
   local base=build/docker/bookworm-slim.tar
-  if [[ ! -s $base ]]; then
+  if [[ ! -f $base ]]; then
     say "making debian:bookworm-slim"
     mkdir -p "${base%/*}"
     mmdebstrap --quiet --variant=minbase --dpkgopt='path-exclude=/usr/share/doc/*' \
-      --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "$base.part"
-    mv "$base.part" "$base"
+      --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' bookworm "${base%.tar}.part.tar"
+    mv "${base%.tar}.part.tar" "$base"
   fi
   docker import "$base" debian:bookworm-slim >/dev/null
 }

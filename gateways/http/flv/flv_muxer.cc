@@ -73,6 +73,13 @@ void AddAudioHeader(FlvUnit::Builder& builder, const Track& track, int64_t times
               media::Payload::FromVector(flv::AudioSequenceHeader(track)));
 }
 
+// What a viewer needs that knows nothing yet.
+void AddAll(FlvUnit::Builder& builder, const Chosen& chosen, int64_t timestamp_ms) {
+  AddMetaData(builder, SetOf(chosen), timestamp_ms);
+  if (chosen.video != nullptr) AddVideoHeader(builder, *chosen.video, timestamp_ms);
+  if (chosen.audio != nullptr) AddAudioHeader(builder, *chosen.audio, timestamp_ms);
+}
+
 bool StartsWithKeyFrame(const TrackSet& tracks, std::span<const Frame> frames) {
   if (frames.empty() || !frames.front().random_access()) return false;
   const Track* track = tracks.Find(frames.front().track);
@@ -94,9 +101,7 @@ class FlvMuxer final : public stream::LaneMuxer {
     announced_ = SetOf(chosen);
     FlvUnit::Builder builder(3, framing_);
     builder.Head(flv::FlvFileHeader(chosen.audio != nullptr, chosen.video != nullptr));
-    AddMetaData(builder, announced_, 0);
-    if (chosen.video != nullptr) AddVideoHeader(builder, *chosen.video, 0);
-    if (chosen.audio != nullptr) AddAudioHeader(builder, *chosen.audio, 0);
+    AddAll(builder, chosen, 0);
     return builder.Take();
   }
 
@@ -117,6 +122,19 @@ class FlvMuxer final : public stream::LaneMuxer {
     }
     announced_ = std::move(now);
     return builder.Take();
+  }
+
+  WireUnitPtr TracksRestated(const TrackSet& tracks, int64_t dts_ms) override {
+    const Chosen chosen = Choose(tracks, selection_);
+    if (chosen.none()) return nullptr;
+    FlvUnit::Builder builder(3, framing_);
+    AddAll(builder, chosen, dts_ms);
+    return builder.Take();
+  }
+
+  bool Carries(const TrackSet& tracks, const Track& track) const override {
+    const Chosen chosen = Choose(tracks, selection_);
+    return &track == chosen.video || &track == chosen.audio;
   }
 
   WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> frames) override {
@@ -163,6 +181,10 @@ class HeadMuxer final : public stream::LaneMuxer {
   WireUnitPtr TracksChanged(const TrackSet& /*tracks*/, int64_t /*dts_ms*/) override {
     return nullptr;
   }
+  WireUnitPtr TracksRestated(const TrackSet& /*tracks*/, int64_t /*dts_ms*/) override {
+    return nullptr;
+  }
+  bool Carries(const TrackSet& /*tracks*/, const Track& /*track*/) const override { return false; }
   WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> /*frames*/) override {
     return Choose(tracks, selection_).none() ? nullptr : empty_;
   }

@@ -82,6 +82,14 @@ class TextMuxer : public LaneMuxer {
     unit->Add(0, "[now " + std::to_string(tracks.tracks.front().width) + "]", false);
     return unit;
   }
+  WireUnitPtr TracksRestated(const media::TrackSet& tracks, int64_t) override {
+    auto unit = std::make_shared<TextUnit>();
+    unit->Add(0, "[all " + std::to_string(tracks.tracks.front().width) + "]", false);
+    return unit;
+  }
+  bool Carries(const media::TrackSet&, const media::Track& track) const override {
+    return !video_only_ || track.id == 1;
+  }
   WireUnitPtr Frames(const media::TrackSet&, std::span<const media::Frame> frames) override {
     auto unit = std::make_shared<TextUnit>();
     bool any = false;
@@ -257,6 +265,58 @@ TEST_F(FeedTest, AChangeOfFormatIsAnnouncedInOrderAndANewPublisherWithTheSameFor
   Receives(*viewer, "H|[tracks 640]00000:K1;00040:K2;[now 1280]00080:K3;");
   auto late = View("live/a");
   Receives(*late, "H|[tracks 1280]00000:K3;");
+}
+
+TEST_F(FeedTest, AViewerThatSkipsOverSeveralFormatsIsToldTheLastOne) {
+  slow_viewer_timeout_ms_ = 60'000;
+  auto slow = View("live/a");
+  auto& bus = Bus("live/a");
+  bus.OnTracks(1, Tracks(1));
+  const std::string body(50'000, 'x');
+  int dts = 0;
+  const auto fill = [&] {
+    const uint64_t before = slow->record->frames_dropped.load();
+    ASSERT_TRUE(RunUntil([&] {
+      Send(bus, true, {MakeFrame(dts += 40, body)});
+      return slow->record->frames_dropped.load() > before + 5;
+    }));
+  };
+  fill();
+  bus.OnTracks(1, Tracks(2));
+  fill();
+  bus.OnTracks(1, Tracks(3));
+  fill();
+  Send(bus, true, {MakeFrame(90'000, "LAST")});
+  ASSERT_TRUE(RunUntil([&] {
+    char buffer[1 << 18];
+    boost::system::error_code error;
+    slow->received.append(buffer, slow->client.read_some(asio::buffer(buffer), error));
+    return slow->received.ends_with(":LAST;");
+  }));
+  const auto count = [&](const std::string& text) {
+    size_t found = 0;
+    for (size_t at = 0; (at = slow->received.find(text, at)) != std::string::npos; ++at) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("[tracks "), 1u) << "a head is only sent once";
+  EXPECT_EQ(count("[all 3]"), 1u);
+}
+
+TEST_F(FeedTest, FramesThatALaneDoesNotCarryAreNotCounted) {
+  auto video = View("live/a", true);
+  auto& bus = Bus("live/a");
+  media::TrackSet both = Tracks(640);
+  both.tracks.push_back(Tracks(0, false).tracks.front());
+  bus.OnTracks(1, both);
+  Send(bus, true, {MakeFrame(0, "K"), MakeFrame(0, "A", 2)});
+  Receives(*video, "H|[tracks 640]00000:K;");
+  const auto counted = [&](const std::string& kind) {
+    const std::string row =
+        "millrace_egress_frames_total{kind=\"" + kind + "\",protocol=\"test\"} 1";
+    return registry_.Expose().find(row) != std::string::npos;
+  };
+  EXPECT_TRUE(RunUntil([&] { return counted("video"); }));
+  EXPECT_FALSE(counted("audio"));
 }
 
 TEST_F(FeedTest, TheEndOfTheStreamIsSaidAfterWhatIsOwed) {
