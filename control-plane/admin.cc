@@ -131,7 +131,16 @@ absl::StatusOr<v1::ListBansResponse> Admin::ListBans(const v1::ListBansRequest& 
 }
 
 absl::StatusOr<v1::Ban> Admin::AddBan(const v1::AddBanRequest& request) {
-  return cluster_.AddBan(request.kind(), request.value(), request.reason(), request.duration_ms());
+  absl::StatusOr<v1::Ban> ban =
+      cluster_.AddBan(request.kind(), request.value(), request.reason(), request.duration_ms());
+  // Nodes end the sessions that a new ban forbids; the stream itself is the routers' to end.
+  if (ban.ok() && ban->kind() == v1::BAN_STREAM) {
+    v1::Command command;
+    command.mutable_kick_stream()->set_stream(ban->value());
+    command.mutable_kick_stream()->set_reason(ReasonOf(ban->reason()));
+    cluster_.Command(cluster_.AttachedRouters(), command, [](const CommandOutcome&) {});
+  }
+  return ban;
 }
 
 absl::StatusOr<v1::RemoveBanResponse> Admin::RemoveBan(const v1::RemoveBanRequest& request) {

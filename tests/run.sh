@@ -7,15 +7,15 @@
 #   --tidy        also clang-tidy over every source, without a time cap (takes an hour on two cores)
 #   --no-install  do not look for missing packages
 #
-# Stages, in this order unless named: format unit integration deploy fuzz
+# Stages, in this order unless named: format unit integration deploy tsan fuzz docker
 #   format       clang-format over the sources, shellcheck over the scripts
 #   unit         unit tests, fuzz corpora and lint under ASan and UBSan
 #   integration  the real processes under ASan and UBSan
 #   deploy       deploy/local.sh with those
-#   fuzz         each fuzz target on its corpus and then for FUZZ_SECONDS (5)
-# Only when named:
 #   tsan         the state machines of bus and router under TSan
+#   fuzz         each fuzz target on its corpus and then for FUZZ_SECONDS (5)
 #   docker       images and Compose against a real engine, where there can be one
+# Only when named:
 #   tidy         clang-tidy, parsers first, for as long as TIDY_SECONDS (300) reach
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -34,7 +34,7 @@ done
 preset=asan
 ((!quick)) || preset=dev
 if ((${#stages[@]} == 0)); then
-  stages=(format unit integration deploy fuzz)
+  stages=(format unit integration deploy tsan fuzz docker)
   ((!tidy_all)) || stages+=(tidy)
   ((!quick)) || stages=(format unit)
 fi

@@ -231,6 +231,8 @@ class GatewayNode : public Node {
       configuration_ = std::make_shared<const v1::Configuration>(state.configuration());
     }
     bans_.Set({state.bans().begin(), state.bans().end()});
+    if (state.bans_size() > 0) sessions_.KickBanned(bans_);
+    feeds_->SetSubscriptionCredit(state.configuration().bus().subscription_credit());
     if (settings_.routers.empty() && state.has_topology()) bus_->SetTopology(state.topology());
     logger_.Debug("configuration applied", {{"revision", state.revision()},
                                             {"routers", state.topology().endpoints_size()},

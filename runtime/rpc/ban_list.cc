@@ -28,8 +28,8 @@ void BanList::Set(std::vector<v1::Ban> bans) {
   bans_.swap(next);  // the old list is freed after the lock
 }
 
-std::optional<std::string> BanList::Refusal(std::string_view stream, std::string_view address,
-                                            std::string_view user, int64_t now_unix_ms) const {
+std::optional<v1::Ban> BanList::Find(std::string_view stream, std::string_view address,
+                                     std::string_view user, int64_t now_unix_ms) const {
   std::shared_ptr<const std::vector<v1::Ban>> bans;
   {
     std::lock_guard lock(mutex_);
@@ -42,9 +42,16 @@ std::optional<std::string> BanList::Refusal(std::string_view stream, std::string
   }
   for (const v1::Ban& ban : *bans) {
     if (ban.expires_unix_ms() <= now_unix_ms || !Matches(ban, stream, address, user)) continue;
-    return ban.reason().empty() ? std::string("banned") : ban.reason();
+    return ban;
   }
   return std::nullopt;
+}
+
+std::optional<std::string> BanList::Refusal(std::string_view stream, std::string_view address,
+                                            std::string_view user, int64_t now_unix_ms) const {
+  const std::optional<v1::Ban> ban = Find(stream, address, user, now_unix_ms);
+  if (!ban.has_value()) return std::nullopt;
+  return ban->reason().empty() ? std::string("banned") : ban->reason();
 }
 
 }  // namespace millrace::rpc

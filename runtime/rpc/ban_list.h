@@ -16,8 +16,11 @@ namespace millrace::rpc {
 class BanList {
  public:
   void Set(std::vector<v1::Ban> bans);
-  // The reason for which a session may not start, if any. `address` is an IP without port; an empty
-  // argument matches nothing. Bans that expired before `now_unix_ms` do not count.
+  // The ban that forbids a session, if any. `address` is an IP without port; an empty argument
+  // matches nothing. Bans that expired before `now_unix_ms` do not count.
+  std::optional<v1::Ban> Find(std::string_view stream, std::string_view address,
+                              std::string_view user, int64_t now_unix_ms) const;
+  // Its reason: why a session may not start.
   std::optional<std::string> Refusal(std::string_view stream, std::string_view address,
                                      std::string_view user, int64_t now_unix_ms) const;
 

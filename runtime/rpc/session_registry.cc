@@ -27,6 +27,16 @@ int64_t UnixMilliseconds() {
       .count();
 }
 
+// "1.2.3.4" of "1.2.3.4:80", "::1" of "[::1]:80"; an address without a port as it is.
+std::string_view HostOf(std::string_view address) {
+  if (address.starts_with('[')) return address.substr(1, address.find(']') - 1);
+  const size_t colon = address.find(':');
+  if (colon == std::string_view::npos || address.find(':', colon + 1) != std::string_view::npos) {
+    return address;
+  }
+  return address.substr(0, colon);
+}
+
 }  // namespace
 
 SessionRegistry::SessionRegistry(std::string node, std::string id_prefix,
@@ -135,6 +145,27 @@ size_t SessionRegistry::KickAll(const std::string& reason) {
   }
   for (const Kick& kick : kicks) {
     if (kick) kick({.reason = reason});
+  }
+  return kicks.size();
+}
+
+size_t SessionRegistry::KickBanned(const BanList& bans) {
+  const int64_t now_unix_ms = UnixMilliseconds();
+  std::vector<std::pair<Kick, KickOrder>> kicks;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, entry] : entries_) {
+      const v1::Session& session = entry.record->session_;
+      const std::optional<v1::Ban> ban =
+          bans.Find(session.stream(), HostOf(session.address()), session.user(), now_unix_ms);
+      if (!ban.has_value()) continue;
+      kicks.emplace_back(entry.kick,
+                         KickOrder{.reason = ban->reason().empty() ? "banned" : ban->reason(),
+                                   .whole_stream = ban->kind() == v1::BAN_STREAM});
+    }
+  }
+  for (const auto& [kick, order] : kicks) {
+    if (kick) kick(order);
   }
   return kicks.size();
 }

@@ -16,6 +16,7 @@
 
 #include "millrace/v1/node.pb.h"
 #include "runtime/metrics/registry.h"
+#include "runtime/rpc/ban_list.h"
 
 namespace millrace::rpc {
 
@@ -66,6 +67,8 @@ class SessionRegistry {
   // Every session of the stream; returns how many.
   size_t KickStream(const std::string& stream, const std::string& reason);
   size_t KickAll(const std::string& reason);
+  // Every session that a ban in force forbids, for the ban's reason; returns how many.
+  size_t KickBanned(const BanList& bans);
 
   // What changed since the last call (all rows with `complete`), for the report to the control
   // plane. Without `counters` only what opened, closed or was described anew: cheap, however many

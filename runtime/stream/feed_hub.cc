@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -56,6 +57,10 @@ class FeedHub::Impl {
       asio::dispatch(shards_.home(), [this, shard, options] { AddShard(shard, options); });
     }
     found->second->feed.AddViewer(std::move(viewer), MonotonicNs());
+  }
+
+  void SetSubscriptionCredit(uint64_t bytes) {
+    if (bytes > 0) subscription_credit_ = bytes;
   }
 
  private:
@@ -148,7 +153,8 @@ class FeedHub::Impl {
 
   struct HomeStream {
     HomeStream(Impl& impl, const std::string& stream, uint64_t gop_limit)
-        : sink(impl, stream), feed(impl.bus_, stream, sink, impl.metrics_, gop_limit) {}
+        : sink(impl, stream),
+          feed(impl.bus_, stream, sink, impl.metrics_, gop_limit, impl.subscription_credit_) {}
     Sink sink;
     StreamFeed feed;
   };
@@ -184,6 +190,7 @@ class FeedHub::Impl {
   bus::Client& bus_;
   loop::Shards& shards_;
   FeedMetrics metrics_;
+  std::atomic<uint64_t> subscription_credit_ = bus::SubscribeOptions{}.credit_bytes;
   std::unordered_map<std::string, std::unique_ptr<HomeStream>> streams_;  // home shard only
   std::vector<std::unique_ptr<PerShard>> per_shard_;
 };
@@ -208,6 +215,8 @@ class ViewerHandle : public Viewer {
 FeedHub::FeedHub(bus::Client& bus, loop::Shards& shards, metrics::Registry& metrics)
     : impl_(std::make_unique<Impl>(bus, shards, metrics)) {}
 FeedHub::~FeedHub() = default;
+
+void FeedHub::SetSubscriptionCredit(uint64_t bytes) { impl_->SetSubscriptionCredit(bytes); }
 
 std::unique_ptr<Viewer> FeedHub::View(size_t shard, asio::ip::tcp::socket& socket,
                                       ViewerOptions options,

@@ -20,6 +20,10 @@ class FeedHub {
   FeedHub(const FeedHub&) = delete;
   FeedHub& operator=(const FeedHub&) = delete;
 
+  // Bytes that a subscription may have under way, for those that begin from now on. Any thread; 0
+  // leaves what was.
+  void SetSubscriptionCredit(uint64_t bytes);
+
   // Starts a viewer on shard `shard`, whose io_context must be the caller's. `socket` is connected
   // and stays the session's; `observer` outlives the viewer. Waits `wait_timeout` for the stream.
   std::unique_ptr<Viewer> View(size_t shard, boost::asio::ip::tcp::socket& socket,

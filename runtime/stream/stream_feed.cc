@@ -16,9 +16,9 @@ bool SameTracks(const media::TrackSet& a, const media::TrackSet& b) { return a.t
 }  // namespace
 
 StreamFeed::StreamFeed(bus::Client& bus, const std::string& stream, LaneSink& sink,
-                       FeedMetrics& metrics, uint64_t gop_limit)
+                       FeedMetrics& metrics, uint64_t gop_limit, uint64_t credit_bytes)
     : sink_(sink), metrics_(metrics), gop_limit_(gop_limit) {
-  subscription_ = bus.Subscribe(stream, bus::SubscribeOptions{}, *this);
+  subscription_ = bus.Subscribe(stream, bus::SubscribeOptions{.credit_bytes = credit_bytes}, *this);
 }
 
 void StreamFeed::AddShard(const Lane& lane, size_t shard) {

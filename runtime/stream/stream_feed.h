@@ -30,10 +30,10 @@ class LaneSink {
 
 class StreamFeed : public bus::SubscriptionObserver {
  public:
-  // `sink_for`: the sink of this stream. `gop_limit`: a longer run of frames is not kept for later
-  // lanes.
+  // `sink`: the sink of this stream. `gop_limit`: a longer run of frames is not kept for later
+  // lanes. `credit_bytes`: what the subscription may have under way.
   StreamFeed(bus::Client& bus, const std::string& stream, LaneSink& sink, FeedMetrics& metrics,
-             uint64_t gop_limit);
+             uint64_t gop_limit, uint64_t credit_bytes);
 
   // Shard `shard` has viewers for the lane now: it is sent the tracks and what is held, then what
   // comes.

@@ -178,6 +178,23 @@ def test_ban_by_address(cluster, tools):
     assert_flawless(free.wait_end())
 
 
+def test_kick_with_a_ban_ends_what_the_address_has_elsewhere(cluster, tools):
+    source = tools.source(cluster.rtmp("a/elsewhere"), profile="bench").wait_publishing()
+    here = tools.viewers(cluster.flv("a/elsewhere"), bind="127.0.0.79").wait_playing()
+    there = tools.viewers(cluster.rtmp("a/elsewhere", 1), bind="127.0.0.79").wait_playing()
+    free = tools.viewers(cluster.flv("a/elsewhere"), bind="127.0.0.80").wait_playing()
+    victim = until(lambda: next((s for s in cluster.admin.sessions(stream="a/elsewhere")
+                                 if s.address.startswith("127.0.0.79") and s.protocol == "http-flv"), None),
+                   10, "the viewer is listed")
+    cluster.admin.cli("sessions", "kick", victim.id, "--reason", "scraper", "--ban", "1m")
+    here.wait_end()
+    ended = there.wait_end()["viewers"][0]
+    assert any("scraper" in status["text"] for status in ended["statuses"]), ended
+    free.wait_frames(60)
+    source.stop()
+    assert_flawless(free.wait_end())
+
+
 def test_bans_survive_the_control_plane(cluster, tools):
     ban = cluster.admin.call("AddBan", admin_pb.AddBanRequest(
         kind=config_pb.BAN_STREAM, value="a/banned", reason="kept", duration_ms=120_000))

@@ -95,6 +95,42 @@ TEST_F(Sessions, Kicks) {
   EXPECT_THAT(kicks_, ElementsAre("one", "two *", "two *", "three", "three", "three"));
 }
 
+TEST_F(Sessions, ABanEndsTheSessionsThatItForbids) {
+  const auto row = [](const std::string& stream, const std::string& address,
+                      const std::string& user) {
+    v1::Session session = Row(stream, v1::ROLE_VIEWER);
+    session.set_address(address);
+    session.set_user(user);
+    return session;
+  };
+  std::vector<std::shared_ptr<SessionRecord>> records;
+  for (const auto& [stream, address, user] : {std::tuple{"live/a", "10.0.0.1:4000", "ann"},
+                                              {"live/b", "[2001:db8::1]:4000", "ben"},
+                                              {"live/c", "10.0.0.2:4000", "cat"},
+                                              {"live/d", "10.0.0.2", ""}}) {
+    records.push_back(
+        registry_.Open(row(stream, address, user), [this, stream](const KickOrder& o) {
+          kicks_.push_back(std::string(stream) + " " + o.reason + (o.whole_stream ? " *" : ""));
+        }));
+  }
+  const auto ban = [](v1::BanKind kind, const std::string& value, int64_t expires) {
+    v1::Ban one;
+    one.set_kind(kind);
+    one.set_value(value);
+    one.set_reason("no");
+    one.set_expires_unix_ms(expires);
+    return one;
+  };
+  constexpr int64_t kLater = int64_t{1} << 60;
+  BanList bans;
+  bans.Set({ban(v1::BAN_ADDRESS, "10.0.0.2", kLater), ban(v1::BAN_USER, "ann", 1)});
+  EXPECT_EQ(registry_.KickBanned(bans), 2u);
+  bans.Set({ban(v1::BAN_ADDRESS, "2001:db8::1", kLater), ban(v1::BAN_STREAM, "live/a", kLater)});
+  EXPECT_EQ(registry_.KickBanned(bans), 2u);
+  EXPECT_THAT(kicks_,
+              testing::UnorderedElementsAre("live/c no", "live/d no", "live/b no", "live/a no *"));
+}
+
 TEST_F(Sessions, AKickMayCloseItsSession) {
   std::shared_ptr<SessionRecord> record;
   record = registry_.Open(Row("live/a", v1::ROLE_VIEWER),

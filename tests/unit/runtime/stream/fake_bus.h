@@ -23,14 +23,17 @@ class FakeBus : public bus::Client {
     published = stream;
     return std::make_unique<FakePublication>(*this);
   }
-  std::unique_ptr<bus::Subscription> Subscribe(std::string_view stream, bus::SubscribeOptions,
+  std::unique_ptr<bus::Subscription> Subscribe(std::string_view stream,
+                                               bus::SubscribeOptions options,
                                                bus::SubscriptionObserver& observer) override {
     subscribers[std::string(stream)] = &observer;
+    options_of_last = options;
     ++subscriptions_made;
     return std::make_unique<FakeSubscription>(*this, std::string(stream));
   }
 
   std::map<std::string, bus::SubscriptionObserver*> subscribers;
+  bus::SubscribeOptions options_of_last;
   int subscriptions_made = 0;
   bus::PublicationObserver* publisher = nullptr;
   bus::PublishOptions publish_options;

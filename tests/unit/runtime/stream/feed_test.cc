@@ -302,6 +302,16 @@ TEST_F(FeedTest, AViewerThatSkipsOverSeveralFormatsIsToldTheLastOne) {
   EXPECT_EQ(count("[all 3]"), 1u);
 }
 
+TEST_F(FeedTest, SubscriptionsTakeTheCreditThatIsSet) {
+  auto first = View("live/a");
+  Bus("live/a");
+  EXPECT_EQ(bus_.options_of_last.credit_bytes, 32u << 20);
+  hub_.SetSubscriptionCredit(1 << 20);
+  auto second = View("live/b");
+  Bus("live/b");
+  EXPECT_EQ(bus_.options_of_last.credit_bytes, 1u << 20);
+}
+
 TEST_F(FeedTest, FramesThatALaneDoesNotCarryAreNotCounted) {
   auto video = View("live/a", true);
   auto& bus = Bus("live/a");
