@@ -12,6 +12,7 @@ class Report:
         self.floors = {}        # (kind, viewers) -> Reading
         self.first_key = {}     # (server, path) -> ms
         self.sends = {}         # (server, path) -> a viewer and second
+        self.bus_rate = {}      # of a mode: messages a second that the router receives
         self.chain = {}         # messages a second -> CPU seconds a second
         self.reading_rtmp = None
         self.growth = {}        # (path, viewers) -> ratio to the floor
@@ -19,6 +20,11 @@ class Report:
 
     def add(self, reading):
         self.readings.append(reading)
+
+    def chain_at(self, rate):
+        """Between and beyond the two rates that were measured, the cost of a message is the same."""
+        (low, cheap), (high, dear) = sorted(self.chain.items())[:2]
+        return cheap + (rate - low) * (dear - cheap) / (high - low)
 
     def find(self, server, path, viewers):
         return next((r for r in self.readings
@@ -60,9 +66,10 @@ class Report:
             yield f"prompt {path}: p99 ms, {self.some} viewers", of(mid, "p99_ms"), 10
             yield f"prompt {path}: p99 ms, 1 viewer", of(self.find(prompt, path, self.one), "p99_ms"), 3
             one = self.find(prompt, path, self.one)
-            if one and self.chain.get(68) and self.reading_rtmp is not None:
-                yield f"prompt {path}: CPU with 1 viewer ÷ (1.5 × bus chain at 68/s + reading RTMP)", \
-                    one.cpu_per_s / (1.5 * self.chain[68] + self.reading_rtmp), 1
+            if one and self.chain.get(68) and self.reading_rtmp is not None and self.bus_rate.get("prompt"):
+                rate = self.bus_rate["prompt"]
+                yield f"prompt {path}: CPU with 1 viewer ÷ (1.5 × bus chain at {rate:.0f}/s + reading RTMP)", \
+                    one.cpu_per_s / (1.5 * self.chain_at(rate) + self.reading_rtmp), 1
             yield f"thrifty {path}: slope ÷ 64 kB floor's", \
                 ratio(self.slope(thrifty, path), self.floor_slope("merged")), 1.3
             scale = self.floors.get(("merged", self.many))
