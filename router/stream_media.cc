@@ -91,10 +91,8 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
   Follow(header, batch.bytes.bytes());
 
   const CachedBatch entry = CachedBatch::Of(header, batch);
-  const int64_t retention_ns =
-      std::max(audience_.retention_ns(), context_.options.min_retention_ms * kMillisecond);
   context_.counters.gops_evicted +=
-      feed_.cache.Append(entry, retention_ns, context_.options.stream_cache_limit);
+      feed_.cache.Append(entry, Retention(now), context_.options.stream_cache_limit);
   audience_.Forward(entry, now);
 
   ++publication_.unacknowledged;
@@ -109,7 +107,7 @@ Stream::Taken Stream::Take(ConnectionId from, const media::BatchHeader& header,
 int64_t Stream::Retention(Time now) const {
   const int64_t least_ns = now.mono_ns < keep_until_ns_
                                ? kReattachRetentionNs
-                               : context_.options.least_retention_ms * kMillisecond;
+                               : context_.options.min_retention_ms * kMillisecond;
   return std::max(audience_.retention_ns(), least_ns);
 }
 

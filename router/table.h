@@ -28,11 +28,10 @@ struct Options {
   int64_t settle_ms = 1'000;  // after start: re-attachments only
   int64_t orphan_grace_ms =
       15'000;  // after settling: a re-attached subscriber's publisher may still return
-  int64_t min_retention_ms = 2'000;  // held in any case: a node that reconnects misses nothing
+  // History held in any case: a node whose connection breaks notices late, and finds what was under
+  // way even where a GOP has begun in the meantime.
+  int64_t min_retention_ms = 2'000;
   int64_t memory_ms = 600'000;       // where a stream ended is remembered at least so long
-  // History that every stream keeps beside what subscriptions declare: one whose connection breaks
-  // notices late, and finds what was under way even where a GOP has begun in the meantime.
-  int64_t least_retention_ms = 1'000;
   uint64_t cache_limit = 1u << 30;  // bytes pinned over all streams
   uint64_t stream_cache_limit = 64u << 20;
   uint64_t publish_credit = 32u << 20;

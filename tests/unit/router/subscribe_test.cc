@@ -178,6 +178,26 @@ TEST_F(SubscribeTest, PublisherFirstAfterARestart) {
   EXPECT_EQ(world.Story(kSub), "online tracks1 9 10");
 }
 
+// The publisher's node may notice the new router first, and replay many GOPs before anybody asks.
+TEST_F(SubscribeTest, WhoReattachesLaterThanItsPublisherFindsWhatWasReplayed) {
+  PublishNow();
+  SendFrames(1, 100);
+  world.Restart();
+  AttachAll();
+  Reattach(100);
+  world.Tracks(kPub, grant, 1, 1);
+  SendFrames(1, 100);
+  world.Subscribe(kSub, TableWorld::AfterOf(1, grant.epoch(), 97));
+  EXPECT_EQ(world.Story(kSub), "online tracks1 98 99 100");
+  world.Subscribe(kLate, TableWorld::AfterOf(1, grant.epoch(), 50));
+  EXPECT_EQ(world.Take(kLate).size(), 2u + 50u) << "grant, track set, frames 51 to 100";
+  Pass(6'000);
+  SendFrames(101, 101);
+  world.Take(kLate);
+  world.Subscribe(kLate, TableWorld::AfterOf(2, grant.epoch(), 50));
+  EXPECT_EQ(world.Story(kLate), "online skip(51-100 late) tracks1 101") << "all are back: it went";
+}
+
 TEST_F(SubscribeTest, AReplayWindowThatDoesNotReachBackFarEnough) {
   PublishNow();
   SendFrames(1, 3);

@@ -74,7 +74,6 @@ class TableWorld : public Outbox, public Observer {
     // The tests' GOPs are shorter than what is held in any case; they are to see them go.
     if (options.min_retention_ms == Options{}.min_retention_ms) options.min_retention_ms = 0;
     options.incarnation = ++incarnation_;
-    options.least_retention_ms = 0;  // GOPs of a fifth of a second: what is held shows at once
     table_ = std::make_unique<Table>(std::move(options), *this, now, this);
   }
   Table& table() { return *table_; }

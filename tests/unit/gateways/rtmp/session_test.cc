@@ -184,15 +184,29 @@ TEST_F(SessionTest, BansHoldForStreamAddressAndUser) {
   }
 }
 
-TEST_F(SessionTest, KickedPublisherHearsWhy) {
+TEST_F(SessionTest, KickedPublisherHearsWhyAndItsStreamEnds) {
   world_.StartServer();
   Peer& peer = Publisher();
-  EXPECT_EQ(world_.node.sessions().KickStream("live/cam1", "house rules"), 1u);
+  const v1::SessionUpdate rows = world_.node.sessions().TakeUpdate(/*complete=*/true);
+  ASSERT_EQ(rows.opened_or_changed_size(), 1);
+  EXPECT_TRUE(world_.node.sessions().KickSession(rows.opened_or_changed(0).id(), "house rules"));
   ASSERT_TRUE(world_.Until([&] { return peer.closed; }, std::chrono::milliseconds(1000)));
   EXPECT_TRUE(peer.Heard("onStatus NetStream.Failed"));
   EXPECT_EQ(peer.description(), "house rules");
   ASSERT_EQ(bus().unpublished_lost.size(), 1u);
   EXPECT_FALSE(bus().unpublished_lost[0]);
+  EXPECT_EQ(world_.Ends("publisher", "kicked"), 1u);
+}
+
+// The router ends the stream, and tells every viewer why.
+TEST_F(SessionTest, PublisherOfAKickedStreamLeavesItsEndToTheRouter) {
+  world_.StartServer();
+  Peer& peer = Publisher();
+  EXPECT_EQ(world_.node.sessions().KickStream("live/cam1", "house rules"), 1u);
+  ASSERT_TRUE(world_.Until([&] { return peer.closed; }, std::chrono::milliseconds(1000)));
+  EXPECT_EQ(peer.description(), "house rules");
+  ASSERT_EQ(bus().unpublished_lost.size(), 1u);
+  EXPECT_TRUE(bus().unpublished_lost[0]);
   EXPECT_EQ(world_.Ends("publisher", "kicked"), 1u);
 }
 
