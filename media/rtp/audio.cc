@@ -1,0 +1,21 @@
+#include "media/rtp/audio.h"
+
+#include <algorithm>
+
+namespace millrace::media::rtp {
+
+absl::StatusOr<PacketSet> SamplesPacketizer::Pack(const Frame& frame) {
+  const Bytes data = frame.data();
+  if (data.empty()) return RtpFault(RtpError::kBadUnit);
+  PacketSetBuilder builder(options_.payload_type, TicksFromNs(frame.pts_ns, options_.clock_rate));
+  builder.Hold(frame.payload);
+  const size_t groups = std::max<size_t>(options_.MaxPayload() / bytes_per_group_, 1);
+  const size_t room = groups * bytes_per_group_;
+  for (size_t at = 0; at < data.size(); at += room) {
+    builder.Begin(false, static_cast<uint32_t>(at / bytes_per_group_) * ticks_per_group_);
+    builder.Piece(data.subspan(at, std::min(room, data.size() - at)));
+  }
+  return builder.Finish();
+}
+
+}  // namespace millrace::media::rtp
