@@ -1,8 +1,27 @@
 #include "media/rtp/audio.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "media/frame/frame.h"
 
 namespace millrace::media::rtp {
+
+absl::Status WholePacketDepacketizer::EmitSamples(const OrderedPacket& packet,
+                                                  size_t bytes_per_group, uint32_t ticks_per_group,
+                                                  std::vector<AccessUnit>& units) {
+  const Payload& payload = packet.packet.payload;
+  const size_t groups = payload.size() / bytes_per_group;
+  if (groups == 0) return RtpFault(RtpError::kPayloadTruncated);
+  AccessUnit unit;
+  unit.timestamp = packet.timestamp;
+  unit.arrival_ns = packet.arrival_ns;
+  unit.duration = static_cast<uint32_t>(groups) * ticks_per_group;
+  unit.flags = kClosedRandomAccess;
+  unit.payload = payload.Slice(0, groups * bytes_per_group);
+  Emit(std::move(unit), units);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<PacketSet> SamplesPacketizer::Pack(const Frame& frame) {
   const Bytes data = frame.data();

@@ -15,6 +15,11 @@ class WholePacketDepacketizer : public Depacketizer {
  protected:
   void Lose() override {}
   void Reset() override {}
+
+  // A unit of as many whole groups of `bytes_per_group` as the payload has, each of which lasts for
+  // `ticks_per_group`. kPayloadTruncated where there is none.
+  absl::Status EmitSamples(const OrderedPacket& packet, size_t bytes_per_group,
+                           uint32_t ticks_per_group, std::vector<AccessUnit>& units);
 };
 
 // Formats without any header of their own, where a frame may be cut anywhere between groups of

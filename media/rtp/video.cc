@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "media/codec/h264/nal.h"
-#include "media/frame/frame.h"
+#include "media/codec/nal/framing.h"
 
 namespace millrace::media::rtp {
 namespace {
@@ -12,7 +11,6 @@ namespace {
 constexpr size_t kLengthSize = 4;
 constexpr size_t kMaxCarriedSets = 64;
 constexpr size_t kMaxSetBytes = 65'535;  // what a configuration record can hold
-constexpr uint16_t kKeyFlags = kClosedRandomAccess | kOpenRandomAccess | kGradualRefreshStart;
 
 bool HasStartCode(Bytes nal) {
   constexpr uint8_t kStartCode[] = {0, 0, 1};
@@ -116,7 +114,7 @@ absl::Status VideoDepacketizer::EndNal(size_t at) {
   }
   // Some encoders put a byte stream into one packet. Within a NAL unit no start code can occur, so
   // what is small is searched for them; slices are not.
-  if (h264::StartsWithStartCode(nal) || (!Classify(nal).picture && HasStartCode(nal))) {
+  if (nal::StartsWithStartCode(nal) || (!Classify(nal).picture && HasStartCode(nal))) {
     return SplitNal(at);
   }
   if (Classify(nal).ignored) {
@@ -140,7 +138,7 @@ absl::Status VideoDepacketizer::SplitNal(size_t at) {
   stream.insert(stream.end(), unit_.nals.begin() + static_cast<std::ptrdiff_t>(at + kLengthSize),
                 unit_.nals.end());
   unit_.nals.resize(at);
-  const auto nals = h264::SplitAnnexB(stream);
+  const auto nals = nal::SplitAnnexB(stream, {"rtp_bad_unit", "rtp_too_many_units"});
   if (!nals.ok() || unit_.count + nals->size() > limits_.max_nals) {
     return RtpFault(RtpError::kTooManyUnits);
   }
@@ -184,12 +182,12 @@ void VideoDepacketizer::EndUnit(std::vector<AccessUnit>& units) {
     unit_.damaged = true;
   }
   // Between pictures anything may have been lost, also one that others refer to.
-  if (unit_.lost_before) waiting_ = true;
+  if (unit_.lost_before) gate_.Damage();
   const bool damaged =
       unit_.damaged || (unit_.lost_before && unit_.has_picture && !unit_.begins_clean);
   if (damaged) {
     CountDamaged();
-    if (unit_.reference || !unit_.has_picture) waiting_ = true;
+    if (unit_.reference || !unit_.has_picture) gate_.Damage();
   }
   const bool marked_key = unit_.has_sps || !carried_.sps.empty();
   absl::StatusOr<Read> read = Read{};
@@ -198,7 +196,7 @@ void VideoDepacketizer::EndUnit(std::vector<AccessUnit>& units) {
   }
   if (!read.ok()) {
     CountDamaged();
-    waiting_ = true;
+    gate_.Damage();
   } else if (damaged || !read->has_picture) {
     Carry(read->in_band);
   } else {
@@ -211,32 +209,15 @@ void VideoDepacketizer::Judge(Read read, std::vector<AccessUnit>& units) {
   AccessUnit unit;
   unit.timestamp = unit_.timestamp;
   unit.arrival_ns = unit_.arrival_ns;
-  unit.flags = leading_.Mark(read.flags, unit_.timestamp);
-  if (!Decodable(unit.flags)) {
+  unit.flags = read.flags;
+  if (!gate_.Admit(unit_.timestamp, unit.flags)) {
     CountUndecodable();
     return Carry(read.in_band);
   }
-  if (corrupt_) unit.flags |= kCorrupt;
   unit.payload = std::move(read.payload);
   Carry(read.in_band);
   unit.in_band = std::exchange(carried_, {});
   Emit(std::move(unit), units);
-}
-
-// Also notes what a key frame heals.
-bool VideoDepacketizer::Decodable(uint16_t flags) {
-  if ((flags & kKeyFlags) != 0) {
-    resumed_open_ = (waiting_ || corrupt_) && (flags & kClosedRandomAccess) == 0;
-    waiting_ = false;
-    corrupt_ = false;
-  } else if (waiting_) {
-    if (!waiting_since_.has_value()) waiting_since_ = unit_.timestamp;
-    if (unit_.timestamp - *waiting_since_ < limits_.max_drop_ticks) return false;
-    waiting_ = false;
-    corrupt_ = true;
-  }
-  waiting_since_.reset();
-  return !(resumed_open_ && (flags & kLeading) != 0);
 }
 
 void VideoDepacketizer::Carry(const InBandConfig& in_band) {
@@ -250,13 +231,9 @@ void VideoDepacketizer::Lose() { lost_ = true; }
 void VideoDepacketizer::Reset() {
   unit_ = Unit();
   carried_ = {};
-  leading_ = {};
+  gate_.Reset();
   lost_ = false;
   ended_timestamp_.reset();
-  waiting_ = false;
-  waiting_since_.reset();
-  corrupt_ = false;
-  resumed_open_ = false;
 }
 
 void VideoDepacketizer::Flush(std::vector<AccessUnit>& units) {

@@ -9,17 +9,15 @@
 
 #include "absl/status/statusor.h"
 #include "media/base/bytes.h"
-#include "media/frame/leading.h"
 #include "media/rtp/depacketizer.h"
+#include "media/rtp/key_frame_gate.h"
 
 namespace millrace::media::rtp {
 
 struct VideoLimits {
   size_t max_unit_bytes = 16u << 20;
   size_t max_nals = 4096;  // of an access unit
-  // After a loss, units are dropped for at most so long (90 kHz ticks); then they go on, marked
-  // kCorrupt, up to the next key frame: some encoders send none, and cameras that save bits send
-  // them a minute apart.
+  // See KeyFrameGate; 90 kHz ticks.
   int64_t max_drop_ticks = 30 * 90'000;
 };
 
@@ -44,7 +42,7 @@ class VideoDepacketizer : public Depacketizer {
     bool ignored = false;  // of a type that no bitstream has
   };
 
-  explicit VideoDepacketizer(VideoLimits limits) : limits_(limits) {}
+  explicit VideoDepacketizer(VideoLimits limits) : limits_(limits), gate_(limits.max_drop_ticks) {}
 
   // Hands the NAL units of one payload to the functions below.
   virtual absl::Status TakePayload(Bytes payload) = 0;
@@ -73,11 +71,10 @@ class VideoDepacketizer : public Depacketizer {
   void Note(Bytes nal);
   void EndUnit(std::vector<AccessUnit>& units);
   void Judge(Read read, std::vector<AccessUnit>& units);
-  bool Decodable(uint16_t flags);
   void Carry(const InBandConfig& in_band);
 
   const VideoLimits limits_;
-  LeadingMarker leading_;
+  KeyFrameGate gate_;
 
   // The access unit in progress.
   struct Unit {
@@ -101,11 +98,6 @@ class VideoDepacketizer : public Depacketizer {
   bool lost_ = false;                       // packets are missing before the next one
   bool marker_untrusted_ = false;           // it was seen within a picture
   std::optional<int64_t> ended_timestamp_;  // of the unit that a marker ended
-
-  bool waiting_ = false;                  // for a key frame, after a loss
-  std::optional<int64_t> waiting_since_;  // the timestamp of the first unit that was dropped
-  bool corrupt_ = false;                  // waited too long: units go on, marked
-  bool resumed_open_ = false;  // at a key frame whose leading pictures refer to what was lost
 };
 
 }  // namespace millrace::media::rtp
