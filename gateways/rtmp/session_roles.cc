@@ -71,6 +71,7 @@ std::optional<std::string> Session::WhyNot(const Target& target, std::string_vie
 void Session::OpenRecord(const Target& target, std::string_view user, v1::Role role) {
   stream_ = target.stream;
   app_ = node_.settings(stream_);
+  app_.clear_publishers();  // not once a session
   v1::Session row;
   row.set_protocol("rtmp");
   row.set_role(role);
