@@ -11,8 +11,10 @@ using media::Bytes;
 
 // FFmpeg reads 300 bytes of a challenge, and writes 500 of its answer.
 constexpr size_t kMaxUser = 64;
-constexpr size_t kTimeSize = 8;   // of an opaque text, in bytes
-constexpr size_t kProofSize = 8;  // likewise
+constexpr size_t kBase64Challenge = 8;  // of librtmp, 4 bytes
+constexpr size_t kBase64Response = 24;  // of 16 bytes
+constexpr size_t kTimeSize = 8;         // of an opaque text, in bytes
+constexpr size_t kProofSize = 8;        // likewise
 
 // Encoders look for these very words.
 constexpr std::string_view kReject = "[ AccessManager.Reject ] : ";
@@ -58,6 +60,11 @@ Verdict Admitted(Identity identity) {
   Verdict verdict;
   verdict.identity = std::move(identity);
   return verdict;
+}
+
+// librtmp with GnuTLS does not end its Base64 texts: what follows the padding at `size` is rubbish.
+std::string_view WithoutRubbish(std::string_view text, size_t size) {
+  return text.size() > size && text.substr(size - 2, 2) == "==" ? text.substr(0, size) : text;
 }
 
 std::string_view Either(const Params& params, std::string_view name, std::string_view other) {
@@ -152,9 +159,12 @@ Verdict Login::CheckResponse(const Target& address, std::string_view user, int64
   const std::string_view opaque = FindParam(address.params, "opaque");
   if (!IsCurrent(opaque, user, now_ms)) return Challenge(user, now_ms);
   const auto password = publishers_.PasswordOf(address.stream, user);
-  const std::string expected =
-      Expected(user, password.value_or(""), opaque, FindParam(address.params, "challenge"));
-  if (!password.has_value() || !SameSecret(expected, FindParam(address.params, "response"))) {
+  const std::string_view challenge =
+      WithoutRubbish(FindParam(address.params, "challenge"), kBase64Challenge);
+  const std::string_view response =
+      WithoutRubbish(FindParam(address.params, "response"), kBase64Response);
+  const std::string expected = Expected(user, password.value_or(""), opaque, challenge);
+  if (!password.has_value() || !SameSecret(expected, response)) {
     return Refused(user, Join({kReject, kAuthFailed}));
   }
   return Admitted({std::string(user), *password});

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <utility>
 
 #include "tests/unit/gateways/rtmp/session_world.h"
 
@@ -180,6 +181,22 @@ TEST_F(Quirks, DahuaSendsAudioFirstAndDeclaresNoVideo) {
   peer.Send(encoder_.Video(10));
   ASSERT_TRUE(world_.Until([&] { return Videos() >= 10 && Audios() >= 20; }));
   EXPECT_THAT(TracksOfSets(), ElementsAre(2));
+}
+
+// --- connections ---
+
+TEST_F(Quirks, ObsAndLarixComeBackWhileTheOldConnectionLives) {
+  Peer& old = Publisher();
+  bus::PublicationObserver* const first = std::exchange(bus().publisher, nullptr);
+  Peer& fresh = Publisher();
+  first->OnRefused(v1::REFUSAL_REPLACED, "");
+  ASSERT_TRUE(world_.Until([&] { return old.closed; }));
+  EXPECT_THAT(old.description(), HasSubstr("took the stream over"));
+  fresh.Send(encoder_.VideoHeader());
+  fresh.Send(encoder_.AudioHeader());
+  fresh.Send(encoder_.Video(5));
+  EXPECT_TRUE(world_.Until([&] { return Videos() >= 5; }));
+  EXPECT_FALSE(fresh.closed);
 }
 
 // --- clocks ---

@@ -57,11 +57,12 @@ std::map<std::string, std::string> Read(const std::string& description) {
 }
 
 // What it appends to its address.
-std::string Respond(std::map<std::string, std::string> challenge, const std::string& password) {
+std::string Respond(std::map<std::string, std::string> challenge, const std::string& password,
+                    const std::string& own = "deadbeef", const std::string& rubbish = "") {
   const std::string inner = Md5Base64(challenge["user"] + challenge["salt"] + password);
-  const std::string response = Md5Base64(inner + challenge["opaque"] + "deadbeef");
-  return "?authmod=adobe&user=" + challenge["user"] + "&challenge=deadbeef&response=" + response +
-         "&opaque=" + challenge["opaque"];
+  const std::string response = Md5Base64(inner + challenge["opaque"] + own);
+  return "?authmod=adobe&user=" + challenge["user"] + "&challenge=" + own + rubbish +
+         "&response=" + response + rubbish + "&opaque=" + challenge["opaque"];
 }
 
 class LoginTest : public testing::Test {
@@ -138,6 +139,14 @@ TEST_F(LoginTest, ObsLarixAndFFmpegLogInByThreeConnections) {
   ASSERT_EQ(published.size(), 1u);
   EXPECT_THAT(published[0], testing::StartsWith("publish closed/cam1 "));
   EXPECT_THAT(published[0], testing::EndsWith(" by joe"));
+}
+
+TEST_F(LoginTest, LibrtmpDoesNotEndItsTexts) {
+  const auto challenge = Challenge();
+  Connect("closed" + Respond(challenge, "s3cret", "q83vAA==", "\x7f\x01?&x"));
+  EXPECT_TRUE(Connected());
+  Connect("closed" + Respond(challenge, "wrong", "q83vAA==", "\x7f\x01?&x"));
+  EXPECT_TRUE(Rejected());
 }
 
 TEST_F(LoginTest, WrongPasswordAndUnknownUserLookAlike) {
