@@ -54,6 +54,7 @@ std::optional<std::string> Session::WhyNot(const Target& target, bool& banned) c
 
 void Session::OpenRecord(const Target& target, v1::Role role) {
   stream_ = target.stream;
+  configuration_ = node_.configuration();
   app_ = node_.settings(stream_);
   v1::Session row;
   row.set_protocol("rtmp");

@@ -1,5 +1,3 @@
-#include <string>
-
 #include "runtime/config/app_settings.h"
 
 namespace millrace::config {
@@ -70,22 +68,6 @@ v1::Configuration WithDefaults(const v1::Configuration& configuration) {
   }
   result.MergeFrom(configuration);
   return result;
-}
-
-v1::AppSettings ResolveApp(const v1::Configuration& configuration, std::string_view app) {
-  v1::AppSettings settings = DefaultApp();
-  settings.MergeFrom(configuration.defaults());
-  const auto& applications = configuration.applications();
-  for (std::string_view name = app; !name.empty();) {
-    const auto found = applications.find(std::string(name));
-    if (found != applications.end()) {
-      settings.MergeFrom(found->second);
-      break;
-    }
-    const size_t slash = name.rfind('/');
-    name = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
-  }
-  return settings;
 }
 
 }  // namespace millrace::config

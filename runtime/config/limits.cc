@@ -9,6 +9,8 @@
 #include <charconv>
 #include <optional>
 
+#include "runtime/config/stream_pattern.h"
+
 namespace millrace::config {
 namespace {
 
@@ -55,6 +57,8 @@ constexpr auto kLimits = std::to_array<Limit>({
     {"HttpSettings.max_header", {1 * kKiB, 1 * kMiB}},
     {"HttpSettings.max_connections", {1, 10'000'000}},
     {"MetricsSettings.per_stream_limit", {0, 100'000}},
+    {"PublicSettings.rtmp_port", {1, 65535}},
+    {"PublicSettings.http_port", {1, 65535}},
     {"BusSettings.subscription_credit", {256 * kKiB, 4 * kGiB}},
 });
 
@@ -133,33 +137,6 @@ size_t Utf8SequenceLength(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
-}  // namespace
-
-Range RangeOf(const google::protobuf::FieldDescriptor& field) {
-  for (const Limit& limit : kLimits) {
-    if (limit.field == LocalName(field)) return limit.range;
-  }
-  const bool narrow = field.cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_UINT32;
-  return {0, narrow ? UINT32_MAX : UINT64_MAX};
-}
-
-absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::string_view value) {
-  const std::string_view name = LocalName(field);
-  if (name == "Configuration.routers" && !IsEndpoint(value)) {
-    return Refuse(value, "a router endpoint: write tcp://host:port");
-  }
-  if (name == "Configuration.public_host" && !value.empty() && !IsHost(value)) {
-    return Refuse(value, "a host name or address");
-  }
-  if (name == "HttpSettings.trusted_proxies" && !IsCidr(value)) {
-    return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
-  }
-  if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {
-    return Refuse(value, "an origin: write \"*\" or https://example.org");
-  }
-  return absl::OkStatus();
-}
-
 absl::Status CheckApplicationName(std::string_view name) {
   const auto bad_part = [](std::string_view part) {
     return part.empty() || part == "." || part == "..";
@@ -175,6 +152,39 @@ absl::Status CheckApplicationName(std::string_view name) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
          });
   return good ? absl::OkStatus() : Refuse(name, "an application: write live or site3/gate");
+}
+
+}  // namespace
+
+Range RangeOf(const google::protobuf::FieldDescriptor& field) {
+  for (const Limit& limit : kLimits) {
+    if (limit.field == LocalName(field)) return limit.range;
+  }
+  const bool narrow = field.cpp_type() == google::protobuf::FieldDescriptor::CPPTYPE_UINT32;
+  return {0, narrow ? UINT32_MAX : UINT64_MAX};
+}
+
+absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::string_view value) {
+  const std::string_view name = LocalName(field);
+  if (name == "Configuration.routers" && !IsEndpoint(value)) {
+    return Refuse(value, "a router endpoint: write tcp://host:port");
+  }
+  if ((name == "Configuration.public_host" || name == "PublicSettings.host") && !value.empty() &&
+      !IsHost(value)) {
+    return Refuse(value, "a host name or address");
+  }
+  if (name == "HttpSettings.trusted_proxies" && !IsCidr(value)) {
+    return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
+  }
+  if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {
+    return Refuse(value, "an origin: write \"*\" or https://example.org");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKey(const google::protobuf::FieldDescriptor& field, std::string_view key) {
+  if (LocalName(field) == "Configuration.streams") return StreamPattern::Parse(key).status();
+  return CheckApplicationName(key);
 }
 
 bool IsUtf8(std::string_view text) {
