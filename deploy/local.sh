@@ -245,13 +245,15 @@ public_host() {
 }
 
 # urls STREAM WORD: what the control plane tells clients: "publish" or "play", one a line.
-urls() { "$bin/millrace" --server "127.0.0.1:$grpc_port" streams urls "$1" | awk -v word="$2" '$1 == word { print $2 }'; }
+urls() {
+  "$bin/millrace" --server "127.0.0.1:$grpc_port" streams urls "$1" | awk -v word="$2" '$1 == word { print $2 }' || true
+}
 
 print_urls() {
   local publish stream=live/cam1 rtmp http
   publish=$(urls "$stream" publish)
   ((demo)) && stream=live/demo
-  { read -r rtmp; read -r http; } < <(urls "$stream" play)
+  { read -r rtmp && read -r http; } < <(urls "$stream" play) || true
   cat <<URLS
 
 Millrace is ready.
