@@ -9,14 +9,18 @@
 #include <vector>
 
 #include "control-plane/paging.h"
+#include "control-plane/urls.h"
 #include "runtime/bus/stream_name.h"
 #include "runtime/config/app_settings.h"
+#include "runtime/config/diff.h"
 #include "runtime/config/yaml.h"
 
 namespace millrace::control {
 namespace {
 
 constexpr size_t kMaxReasonBytes = 500;
+constexpr size_t kMaxFileNameBytes = 255;
+constexpr size_t kMaxErrorBytes = 4'000;
 constexpr const char* kDefaultReason = "closed by the administrator";
 
 absl::Status CheckReason(const std::string& reason) {
@@ -42,6 +46,20 @@ absl::StatusOr<std::string> Page(const std::map<std::string, Row>& rows, const s
     last = it->first;
   }
   return std::string();
+}
+
+// The message travels in a header of the call, where gRPC takes 8 KiB at most.
+absl::Status Shortened(const absl::Status& status) {
+  std::string text(status.message());
+  if (text.size() <= kMaxErrorBytes) return status;
+  // A line's end, else a character's.
+  size_t end = text.rfind('\n', kMaxErrorBytes);
+  if (end == std::string::npos) {
+    end = kMaxErrorBytes;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  }
+  text.resize(end);
+  return {status.code(), text + "\n… and more"};
 }
 
 absl::Status NoAnswer(const CommandOutcome& outcome) {
@@ -78,7 +96,14 @@ absl::StatusOr<v1::Stream> Admin::GetStream(const v1::GetStreamRequest& request)
   if (absl::Status valid = bus::ValidateStreamName(request.name()); !valid.ok()) return valid;
   std::optional<v1::Stream> stream = cluster_.directory().stream(request.name());
   if (!stream) return absl::NotFoundError(fmt::format("no stream `{}`", request.name()));
+  *stream->mutable_urls() =
+      UrlsOf(request.name(), cluster_.configuration(), cluster_.directory().nodes());
   return *std::move(stream);
+}
+
+absl::StatusOr<v1::StreamUrls> Admin::GetStreamUrls(const v1::GetStreamUrlsRequest& request) {
+  if (absl::Status valid = bus::ValidateStreamName(request.name()); !valid.ok()) return valid;
+  return UrlsOf(request.name(), cluster_.configuration(), cluster_.directory().nodes());
 }
 
 absl::StatusOr<v1::ListSessionsResponse> Admin::ListSessions(
@@ -154,6 +179,39 @@ absl::StatusOr<v1::GetConfigurationResponse> Admin::GetConfiguration() {
   v1::GetConfigurationResponse response;
   *response.mutable_configuration() = config::WithoutSecrets(cluster_.configuration());
   response.set_yaml(config::WriteYaml(response.configuration()));
+  response.set_revision(cluster_.configuration_revision());
+  response.set_set_yaml(config::WriteYaml(config::WithoutSecrets(cluster_.desired().set())));
+  response.set_source(cluster_.desired().source());
+  response.set_applied_unix_ms(cluster_.desired().applied_unix_ms());
+  return response;
+}
+
+absl::StatusOr<v1::ApplyConfigResponse> Admin::ApplyConfig(const v1::ApplyConfigRequest& request) {
+  if (request.name().size() > kMaxFileNameBytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("the name is longer than {} bytes", kMaxFileNameBytes));
+  }
+  absl::StatusOr<v1::Configuration> wanted = config::ParseYaml(
+      request.yaml(), request.name().empty() ? std::string("configuration") : request.name());
+  if (!wanted.ok()) return Shortened(wanted.status());
+  const uint64_t revision = cluster_.configuration_revision();
+  if (request.expected_revision() != 0 && request.expected_revision() != revision) {
+    return absl::AbortedError(fmt::format("revision {} is in force, not {}: look at it first",
+                                          revision, request.expected_revision()));
+  }
+  v1::ApplyConfigResponse response;
+  response.set_dry_run(request.dry_run());
+  for (const config::Change& change :
+       config::Diff(cluster_.configuration(), cluster_.Effective(*wanted))) {
+    v1::SettingChange& row = *response.add_changes();
+    row.set_section(change.section);
+    row.set_key(change.key);
+    if (change.before) row.set_before(*change.before);
+    if (change.after) row.set_after(*change.after);
+  }
+  if (!request.dry_run()) {
+    if (absl::Status done = cluster_.ApplyConfiguration(*wanted); !done.ok()) return done;
+  }
   response.set_revision(cluster_.configuration_revision());
   return response;
 }

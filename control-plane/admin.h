@@ -26,7 +26,9 @@ class Admin {
   absl::StatusOr<v1::ListBansResponse> ListBans(const v1::ListBansRequest& request);
   absl::StatusOr<v1::Ban> AddBan(const v1::AddBanRequest& request);
   absl::StatusOr<v1::RemoveBanResponse> RemoveBan(const v1::RemoveBanRequest& request);
+  absl::StatusOr<v1::StreamUrls> GetStreamUrls(const v1::GetStreamUrlsRequest& request);
   absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration();
+  absl::StatusOr<v1::ApplyConfigResponse> ApplyConfig(const v1::ApplyConfigRequest& request);
 
   // Answer once the nodes have, or after a second.
   void KickStream(const v1::KickStreamRequest& request, Done<v1::KickStreamResponse> done);

@@ -18,6 +18,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t kMaxWhatBytes = 1'000;
+
 // One line of the access log.
 class Access {
  public:
@@ -26,7 +28,12 @@ class Access {
       : logger_(logger),
         method_(method),
         who_(HostOfPeer(who)),
-        what_(request.ShortDebugString()) {}
+        what_(request.ByteSizeLong() > kMaxWhatBytes ? "" : request.ShortDebugString()) {
+    // A whole configuration, for one.
+    if (what_.empty() && request.ByteSizeLong() > 0) {
+      what_ = std::to_string(request.ByteSizeLong()) + " bytes";
+    }
+  }
 
   void Log(const grpc::Status& status) const {
     const double milliseconds =
@@ -101,6 +108,16 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
                             v1::GetConfigurationResponse* response) override {
     return Now(context, "GetConfiguration", request, response,
                [this] { return admin_.GetConfiguration(); });
+  }
+  Reactor* GetStreamUrls(Context* context, const v1::GetStreamUrlsRequest* request,
+                         v1::StreamUrls* response) override {
+    return Now(context, "GetStreamUrls", request, response,
+               [this, request] { return admin_.GetStreamUrls(*request); });
+  }
+  Reactor* ApplyConfig(Context* context, const v1::ApplyConfigRequest* request,
+                       v1::ApplyConfigResponse* response) override {
+    return Now(context, "ApplyConfig", request, response,
+               [this, request] { return admin_.ApplyConfig(*request); });
   }
   Reactor* KickStream(Context* context, const v1::KickStreamRequest* request,
                       v1::KickStreamResponse* response) override {

@@ -1,13 +1,12 @@
 #include "control-plane/cluster.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <utility>
 
 #include "control-plane/address.h"
 #include "control-plane/service_discovery.h"
+#include "runtime/config/app_settings.h"
 
 namespace millrace::control {
 namespace {
@@ -44,14 +43,16 @@ void FillHosts(v1::Register& registration, const std::string& host) {
 Cluster::Cluster(Options options, Store& store)
     : options_(std::move(options)),
       store_(store),
+      desired_(store, options_.file),
       bans_(store),
-      placement_(
-          {options_.configuration.routers().begin(), options_.configuration.routers().end()}),
-      directory_(options_.configuration.defaults().grace()) {}
+      placement_({}),
+      directory_(config::DefaultConfiguration().defaults().grace()) {}
 
 absl::Status Cluster::Load() {
   const int64_t start = now();
   if (absl::Status loaded = bans_.Load(start); !loaded.ok()) return loaded;
+  if (absl::Status loaded = desired_.Load(); !loaded.ok()) return loaded;
+  if (absl::Status taken = TakeConfiguration(); !taken.ok()) return taken;
   absl::StatusOr<StoredTopology> topology = store_.LoadTopology();
   if (!topology.ok()) return topology.status();
   placement_.Restore(*topology, start);
@@ -66,42 +67,63 @@ absl::Status Cluster::Load() {
     directory_.Remember(node.registration, node.address, node.seen_unix_ms, start);
   }
 
-  if (absl::Status taken = TakeConfigurationRevision(); !taken.ok()) return taken;
   UpdateTopology();
   PushState();
   return absl::OkStatus();
 }
 
-absl::Status Cluster::TakeConfigurationRevision() {
-  std::string bytes;
-  {
-    // Maps in the order of their keys, so that the same configuration has the same bytes.
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    options_.configuration.SerializeToCodedStream(&coded);
-  }
-  absl::StatusOr<uint64_t> revision = store_.ConfigurationRevision(bytes);
+v1::Configuration Cluster::Effective(const v1::Configuration& set) const {
+  v1::Configuration configuration = config::WithDefaults(set);
+  v1::PublicSettings addresses = options_.public_defaults;
+  addresses.MergeFrom(set.public_());
+  if (addresses.ByteSizeLong() > 0) *configuration.mutable_public_() = std::move(addresses);
+  return configuration;
+}
+
+// What is desired, and its revision.
+absl::Status Cluster::TakeConfiguration() {
+  v1::Configuration configuration = Effective(desired_.set());
+  absl::StatusOr<uint64_t> revision =
+      store_.ConfigurationRevision(ConfigurationBytes(configuration));
   if (!revision.ok()) return revision.status();
   configuration_revision_ = *revision;
+  configuration_ = std::move(configuration);
+  placement_.SetConfigured({configuration_.routers().begin(), configuration_.routers().end()});
+  directory_.SetGrace(configuration_.defaults().grace());
   return absl::OkStatus();
 }
 
-absl::Status Cluster::SetConfiguration(const v1::Configuration& configuration) {
-  options_.configuration = configuration;
-  if (absl::Status taken = TakeConfigurationRevision(); !taken.ok()) return taken;
-  placement_.SetConfigured({configuration.routers().begin(), configuration.routers().end()});
-  directory_.SetGrace(configuration.defaults().grace());
+absl::Status Cluster::PutInForce() {
+  if (ConfigurationBytes(Effective(desired_.set())) == ConfigurationBytes(configuration_)) {
+    return absl::OkStatus();
+  }
+  if (absl::Status taken = TakeConfiguration(); !taken.ok()) return taken;
   UpdateTopology();
   PushState();
-  options_.logger.Info("new configuration", {{"revision", configuration_revision_}});
+  options_.logger.Info("new configuration",
+                       {{"revision", configuration_revision_},
+                        {"source", v1::ConfigurationSource_Name(desired_.source())}});
   return absl::OkStatus();
+}
+
+absl::Status Cluster::ConfigurationFileSays(const v1::Configuration& file) {
+  const bool applied = desired_.source() == v1::CONFIGURATION_APPLIED;
+  if (absl::Status taken = desired_.FileSays(file); !taken.ok()) return taken;
+  if (applied && desired_.source() != v1::CONFIGURATION_APPLIED) {
+    options_.logger.Warning("the configuration file has changed: it replaces what was applied");
+  }
+  return PutInForce();
+}
+
+absl::Status Cluster::ApplyConfiguration(const v1::Configuration& configuration) {
+  if (absl::Status applied = desired_.Apply(configuration, now()); !applied.ok()) return applied;
+  return PutInForce();
 }
 
 absl::StatusOr<uint64_t> Cluster::Attach(std::shared_ptr<NodeLink> link, v1::Register registration,
                                          const std::string& peer_host) {
   if (absl::Status valid = CheckRegistration(registration); !valid.ok()) return valid;
-  const std::string& public_host = options_.configuration.public_host();
+  const std::string& public_host = configuration_.public_host();
   const bool beside_us = peer_host.empty() || IsLoopback(peer_host);
   const std::string host = beside_us && !public_host.empty() ? public_host : peer_host;
   FillHosts(registration, host);
@@ -257,7 +279,8 @@ void Cluster::PushState() {
   v1::NodeState& state = *state_.mutable_state();
   absl::StatusOr<uint64_t> revision = store_.NextStateRevision();
   state.set_revision(revision.ok() ? *revision : state.revision() + 1);
-  *state.mutable_configuration() = options_.configuration;
+  *state.mutable_configuration() = configuration_;
+  state.set_configuration_revision(configuration_revision_);
   *state.mutable_topology() = placement_.current();
   state.clear_bans();
   for (const auto& [id, ban] : bans_.bans()) *state.add_bans() = ban;

@@ -6,12 +6,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "control-plane/ban_book.h"
+#include "control-plane/desired_configuration.h"
 #include "control-plane/directory.h"
 #include "control-plane/kicks.h"
 #include "control-plane/placement.h"
@@ -45,7 +47,8 @@ class StreamWatcher {
 class Cluster {
  public:
   struct Options {
-    v1::Configuration configuration;  // defaults filled in
+    std::optional<v1::Configuration> file;  // what the configuration file sets, where there is one
+    v1::PublicSettings public_defaults;     // what holds of `public` unless it is configured
     std::function<int64_t()> unix_ms;
     log::Logger logger;
   };
@@ -61,8 +64,12 @@ class Cluster {
   void Report(uint64_t attachment, const v1::NodeReport& report);
   void Detached(uint64_t attachment);
 
-  // Another configuration, defaults filled in, for every node from now on.
-  absl::Status SetConfiguration(const v1::Configuration& configuration);
+  // The configuration file has changed: what it sets holds for every node from now on.
+  absl::Status ConfigurationFileSays(const v1::Configuration& file);
+  // Makes `configuration` (what it sets) the desired one and pushes it.
+  absl::Status ApplyConfiguration(const v1::Configuration& configuration);
+  // With everything filled in that holds where `set` does not say otherwise.
+  v1::Configuration Effective(const v1::Configuration& set) const;
 
   void Tick();  // every 100 ms
   // Ends every link, watcher and command that waits; nothing comes after.
@@ -71,7 +78,9 @@ class Cluster {
   const Directory& directory() const { return directory_; }
   const BanBook& bans() const { return bans_; }
   const v1::Topology& topology() const { return placement_.current(); }
-  const v1::Configuration& configuration() const { return options_.configuration; }
+  // In force, defaults filled in.
+  const v1::Configuration& configuration() const { return configuration_; }
+  const DesiredConfiguration& desired() const { return desired_; }
   uint64_t configuration_revision() const { return configuration_revision_; }
 
   // In force on every attached node before any command that is sent later.
@@ -99,7 +108,8 @@ class Cluster {
 
   void Drop(uint64_t attachment, const absl::Status& why);
   void Forget(uint64_t attachment);
-  absl::Status TakeConfigurationRevision();
+  absl::Status TakeConfiguration();
+  absl::Status PutInForce();
   bool UpdateTopology();
   void PushState();
   void EnforceBans(const Attachment& attachment, const std::vector<std::string>& sessions);
@@ -109,6 +119,8 @@ class Cluster {
 
   Options options_;
   Store& store_;
+  DesiredConfiguration desired_;
+  v1::Configuration configuration_;
   BanBook bans_;
   Placement placement_;
   Directory directory_;

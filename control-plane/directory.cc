@@ -76,6 +76,7 @@ void Directory::Heartbeat(const std::string& node, const v1::Heartbeat& heartbea
   found->second.node.set_last_heartbeat_unix_ms(now_ms);
   found->second.node.set_ready(heartbeat.ready());
   found->second.node.set_draining(heartbeat.draining());
+  found->second.node.set_configuration_revision(heartbeat.configuration_revision());
 }
 
 void Directory::CountViewer(const v1::Session& session, int change) {

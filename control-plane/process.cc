@@ -23,6 +23,11 @@ ABSL_FLAG(std::string, http, "0.0.0.0:9101",
 ABSL_FLAG(std::string, config, "",
           "The configuration file (YAML). Empty: defaults. Changes are put in force while it runs; "
           "`millrace config check FILE` checks it.");
+ABSL_FLAG(std::string, public_host, "",
+          "Host by which clients reach the cluster, for the URLs that are printed, unless the "
+          "configuration has public.host.");
+ABSL_FLAG(uint32_t, public_rtmp_port, 0, "Likewise the port of RTMP. 0: that of a gateway.");
+ABSL_FLAG(uint32_t, public_http_port, 0, "Likewise the port of HTTP. 0: that of a gateway.");
 ABSL_FLAG(std::string, store, "",
           "The store, a SQLite file. Empty: control-plane.db in --state-dir, or in memory.");
 ABSL_FLAG(std::string, state_dir, "", "Where the store is kept unless --store says otherwise.");
@@ -72,6 +77,13 @@ int RunControlPlane(int argc, char** argv) {
   options.drain = std::min(*drain, kMaxDrain);
   options.name = absl::GetFlag(FLAGS_node);
   if (options.name.empty()) options.name = "control-plane-" + lifecycle::HostName();
+  if (absl::GetFlag(FLAGS_public_rtmp_port) > 65535 ||
+      absl::GetFlag(FLAGS_public_http_port) > 65535) {
+    return Complain(absl::InvalidArgumentError("--public_…_port: ports end at 65535"), 2);
+  }
+  options.public_defaults.set_host(absl::GetFlag(FLAGS_public_host));
+  options.public_defaults.set_rtmp_port(absl::GetFlag(FLAGS_public_rtmp_port));
+  options.public_defaults.set_http_port(absl::GetFlag(FLAGS_public_http_port));
   if (const std::string file = absl::GetFlag(FLAGS_config); !file.empty()) {
     absl::StatusOr<v1::Configuration> configuration = config::LoadYamlFile(file);
     if (!configuration.ok()) return Complain(configuration.status(), 1);
@@ -82,7 +94,9 @@ int RunControlPlane(int argc, char** argv) {
       log::Logger::Create({.format = *format, .level = *level, .node = options.name});
   options.logger = logger;
   if (options.store == ":memory:") {
-    logger.Warning("no --store: bans and the topology's term are lost at the next restart");
+    logger.Warning(
+        "no --store: bans, applied configuration and the topology's term are lost at the next "
+        "restart");
   }
 
   lifecycle::IgnoreBrokenPipes();

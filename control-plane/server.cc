@@ -21,7 +21,6 @@
 #include "control-plane/service_discovery.h"
 #include "control-plane/store/sqlite_store.h"
 #include "millrace/v1/admin.pb.h"
-#include "runtime/config/app_settings.h"
 #include "runtime/lifecycle/host_port.h"
 #include "runtime/metrics/registry.h"
 #include "runtime/metrics/server.h"
@@ -61,7 +60,10 @@ class ServerImpl final : public Server {
   ServerImpl(ServerOptions options, std::unique_ptr<Store> store)
       : options_(std::move(options)), store_(std::move(store)) {
     Cluster::Options cluster;
-    cluster.configuration = config::WithDefaults(options_.configuration);
+    if (!options_.configuration_file.empty() || options_.configuration.ByteSizeLong() > 0) {
+      cluster.file = options_.configuration;
+    }
+    cluster.public_defaults = options_.public_defaults;
     cluster.unix_ms = options_.unix_ms ? options_.unix_ms : SystemUnixMs;
     cluster.logger = options_.logger;
     cluster_ = std::make_unique<Cluster>(std::move(cluster), *store_);
@@ -102,9 +104,8 @@ class ServerImpl final : public Server {
     UpdateRollups(cluster_->directory(), metrics_);
     auto changed = config_watch_.Changed();
     if (!changed) return;
-    const absl::Status taken = changed->ok()
-                                   ? cluster_->SetConfiguration(config::WithDefaults(**changed))
-                                   : changed->status();
+    const absl::Status taken =
+        changed->ok() ? cluster_->ConfigurationFileSays(**changed) : changed->status();
     if (taken.ok()) return;
     options_.logger.Error("the new configuration is not used; the last one holds",
                           {{"error", std::string(taken.message())}});

@@ -23,6 +23,7 @@ struct ServerOptions {
   // Where it came from: looked at every second, and a file that has changed and is right is put in
   // force. Empty: the configuration stays.
   std::string configuration_file;
+  v1::PublicSettings public_defaults;    // what holds of `public` unless it is configured
   std::chrono::milliseconds drain{500};  // that Stop() lets calls go on
   log::Logger logger;
   std::function<int64_t()> unix_ms;  // empty: the system's clock

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that Millrace needs. Quick and silent when they are all there.
 #
-#   deploy/install-deps.sh [--compile | --build | --runtime | --test | --docker | --demo | --prometheus]...
+#   deploy/install-deps.sh [--compile | --build | --runtime | --test | --docker | --demo | --edge | --prometheus]...
 #
 # --compile     compiler, build tools and libraries for the programs
 # --build       the same and what the tests and linters are built with (the default)
@@ -9,6 +9,7 @@
 # --test        clients, peers and Python modules of the tests
 # --docker      engine, Compose and what makes a base image
 # --demo        ffmpeg
+# --edge        the balancer in front of gateways
 # --prometheus  the monitoring server
 set -euo pipefail
 
@@ -36,6 +37,7 @@ test=(
 )
 docker=(docker.io docker-compose mmdebstrap iptables ffmpeg curl jq procps python3)
 demo=(ffmpeg)
+edge=(haproxy)
 prometheus=(prometheus)
 
 wanted=()
@@ -47,6 +49,7 @@ for option in "${@:---build}"; do
     --test) wanted+=("${test[@]}") ;;
     --docker) wanted+=("${docker[@]}") ;;
     --demo) wanted+=("${demo[@]}") ;;
+    --edge) wanted+=("${edge[@]}") ;;
     --prometheus) wanted+=("${prometheus[@]}") ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
     *) echo "install-deps.sh: unknown option $option (see --help)" >&2; exit 2 ;;

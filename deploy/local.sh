@@ -196,7 +196,8 @@ start_processes() {
 
   keep_program control-plane --listen="127.0.0.1:$grpc_port" \
     --http="127.0.0.1:${metrics_port[control-plane]}" \
-    --store="$home/state/control-plane/store.sqlite" ${config:+"--config=$config"}
+    --store="$home/state/control-plane/store.sqlite" ${config:+"--config=$config"} \
+    --public-host="$(public_host)" --public-rtmp-port="$rtmp_port" --public-http-port="$http_port"
   keep_program router --control-plane="127.0.0.1:$grpc_port" --listen="tcp://127.0.0.1:$bus_port" \
     --advertise="tcp://127.0.0.1:$bus_port" --metrics="127.0.0.1:${metrics_port[router]}" \
     --state-dir="$home/state/router"
@@ -234,25 +235,33 @@ wait_until_ready() {
   done
 }
 
-print_urls() {
-  local to=$host address rtmp http
+# By what clients reach the media ports, unless the configuration's `public` says otherwise.
+public_host() {
+  local to=$host
   if [[ $host == 0.0.0.0 || $host == :: ]]; then
-    address=$(hostname -I 2>/dev/null | cut -d' ' -f1)
-    to=${address:-127.0.0.1}
+    to=$(hostname -I 2>/dev/null | cut -d' ' -f1)
   fi
-  [[ $to == *:* ]] && to="[$to]"
-  rtmp=rtmp://$to:$rtmp_port http=http://$to:$http_port
-  [[ $rtmp_port == 1935 ]] && rtmp=rtmp://$to
-  local stream=live/cam1
+  echo "${to:-127.0.0.1}"
+}
+
+# urls STREAM WORD: what the control plane tells clients: "publish" or "play", one a line.
+urls() {
+  "$bin/millrace" --server "127.0.0.1:$grpc_port" streams urls "$1" | awk -v word="$2" '$1 == word { print $2 }' || true
+}
+
+print_urls() {
+  local publish stream=live/cam1 rtmp http
+  publish=$(urls "$stream" publish)
   ((demo)) && stream=live/demo
+  { read -r rtmp && read -r http; } < <(urls "$stream" play) || true
   cat <<URLS
 
 Millrace is ready.
 
-  publish   OBS        Settings > Stream > Custom: Server $rtmp/live   Stream Key cam1
-            ffmpeg     ffmpeg -re -i FILE -c copy -f flv $rtmp/live/cam1
-  play      RTMP       ffplay $rtmp/$stream
-            HTTP-FLV   ffplay $http/$stream.flv
+  publish   OBS        Settings > Stream > Custom: Server ${publish%/*}   Stream Key ${publish##*/}
+            ffmpeg     ffmpeg -re -i FILE -c copy -f flv $publish
+  play      RTMP       ffplay $rtmp
+            HTTP-FLV   ffplay $http
   operate   CLI        $bin/millrace --server 127.0.0.1:$grpc_port streams list
             gRPC       127.0.0.1:$grpc_port
             metrics    http://127.0.0.1:${metrics_port[control-plane]}/metrics (router ${metrics_port[router]},\
@@ -268,12 +277,12 @@ start() {
   local name
   [[ -d $bin ]] || die "$bin does not exist: build first (deploy/local.sh without --no-build)"
   bin=$(cd "$bin" && pwd)
-  for name in "${processes[@]}"; do
-    [[ -x $bin/millrace-$name ]] || die "$bin/millrace-$name is missing: build first"
+  for name in "${processes[@]/#/-}" ''; do
+    [[ -x $bin/millrace$name ]] || die "$bin/millrace$name is missing: build first"
   done
   if [[ $config ]]; then
     config=$(realpath -e "$config") || die "there is no such configuration file"
-    [[ ! -x $bin/millrace ]] || "$bin/millrace" config check "$config" || exit 1
+    "$bin/millrace" config check "$config" || exit 1
   fi
 
   start_processes

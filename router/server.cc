@@ -225,6 +225,7 @@ class Server::Impl : public Observer, private BusSocket::Handler {
       v1::Heartbeat heartbeat;
       heartbeat.set_ready(readiness_.ready());
       heartbeat.set_draining(readiness_.draining());
+      heartbeat.set_configuration_revision(configuration_revision_);
       return heartbeat;
     };
     handlers.on_event = [this](const std::string& text) { logger_.Info(text); };
@@ -244,6 +245,7 @@ class Server::Impl : public Observer, private BusSocket::Handler {
     const Time now = Now();
     table_->SetSettings(state.configuration().router(), now);
     metrics_.Configure(state.configuration().metrics());
+    configuration_revision_ = state.configuration_revision();
     if (!state.has_topology() || state.topology().term() <= table_->term()) return;
     const std::string own = OwnEndpoint(state.topology());
     if (!own.empty()) table_->SetEndpoint(own);
@@ -296,6 +298,7 @@ class Server::Impl : public Observer, private BusSocket::Handler {
   log::Logger logger_;
   EventLog event_log_;
   const uint64_t incarnation_;
+  std::atomic<uint64_t> configuration_revision_{0};  // in force; 0: none has come
   metrics::Registry registry_;
   Metrics metrics_;
   rpc::SessionRegistry sessions_;  // none: what the agent reports for gateways

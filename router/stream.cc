@@ -199,6 +199,13 @@ void Stream::Unpublish(const Sender& from, const v1::Unpublish& unpublish, Time 
                          : publication_.connection == from.connection;
   if (!owner) return;
   RememberRequest(v1::REFUSAL_UNKNOWN);
+  if (unpublish.has_grace_ms()) {
+    publication_.grace_ns = int64_t{unpublish.grace_ms()} * kMillisecond;
+  }
+  if (unpublish.has_grace_after_unpublish_ms()) {
+    publication_.grace_after_unpublish_ns =
+        int64_t{unpublish.grace_after_unpublish_ms()} * kMillisecond;
+  }
   if (unpublish.lost()) {
     Lose(publication_.grace_ns, v1::END_GRACE_EXPIRED, "the publisher's connection was lost", now);
     return;

@@ -10,9 +10,10 @@
 namespace millrace::cli {
 namespace {
 
-const std::vector<std::string> kSwitches = {"json", "help", "version"};
-const std::vector<std::string> kValues = {"server", "reason", "ban",  "ban-what", "for",
-                                          "prefix", "stream", "node", "role",     "timeout"};
+const std::vector<std::string> kSwitches = {"json", "help", "version", "dry-run", "set"};
+const std::vector<std::string> kValues = {"server",         "reason", "ban",  "ban-what", "for",
+                                          "prefix",         "stream", "node", "role",     "timeout",
+                                          "expect-revision"};
 
 bool Contains(const std::vector<std::string>& list, const std::string& word) {
   return std::ranges::find(list, word) != list.end();

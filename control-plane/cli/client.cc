@@ -74,6 +74,15 @@ class GrpcClient final : public Client {
     return Call<v1::GetConfigurationResponse>(v1::GetConfigurationRequest(),
                                               &Stub::GetConfiguration);
   }
+  absl::StatusOr<v1::StreamUrls> GetStreamUrls(const std::string& name) override {
+    v1::GetStreamUrlsRequest request;
+    request.set_name(name);
+    return Call<v1::StreamUrls>(request, &Stub::GetStreamUrls);
+  }
+  absl::StatusOr<v1::ApplyConfigResponse> ApplyConfig(
+      const v1::ApplyConfigRequest& request) override {
+    return Call<v1::ApplyConfigResponse>(request, &Stub::ApplyConfig);
+  }
 
   absl::Status WatchStreams(const std::string& prefix,
                             const std::function<bool(const v1::StreamEvent&)>& each) override {

@@ -31,7 +31,10 @@ class Client {
       const v1::KickSessionRequest& request) = 0;
   virtual absl::StatusOr<v1::Ban> AddBan(const v1::AddBanRequest& request) = 0;
   virtual absl::Status RemoveBan(const std::string& id) = 0;
+  virtual absl::StatusOr<v1::StreamUrls> GetStreamUrls(const std::string& name) = 0;
   virtual absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration() = 0;
+  virtual absl::StatusOr<v1::ApplyConfigResponse> ApplyConfig(
+      const v1::ApplyConfigRequest& request) = 0;
 
   // Calls `each` until it returns false or the watch ends.
   virtual absl::Status WatchStreams(const std::string& prefix,

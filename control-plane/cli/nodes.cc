@@ -37,6 +37,13 @@ std::string AddressText(const v1::Node& node) {
   return text.empty() ? node.address() : text;
 }
 
+// The revision that the node runs; one that lags behind the others shows.
+Table::Cell ConfigurationCell(const v1::Node& node, uint64_t newest) {
+  const uint64_t revision = node.configuration_revision();
+  if (revision == 0) return {"–", Style::kFaint};
+  return {fmt::format("{}", revision), revision < newest ? Style::kWarning : Style::kPlain};
+}
+
 int List(const Context& context) {
   const auto nodes = context.client().ListNodes();
   if (!nodes.ok()) return context.Fail(nodes.status());
@@ -51,8 +58,11 @@ int List(const Context& context) {
   const int64_t now = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
-  Table table({"NODE", "KIND", "STATE", "SESSIONS", "ATTACHED", "ADDRESSES", "METRICS", "VERSION"},
+  Table table({"NODE", "KIND", "STATE", "SESSIONS", "ATTACHED", "ADDRESSES", "METRICS", "VERSION",
+               "CONFIG"},
               context.colours);
+  uint64_t newest = 0;
+  for (const v1::Node& node : *nodes) newest = std::max(newest, node.configuration_revision());
   for (const v1::Node& node : *nodes) {
     const int64_t attached = node.attached() ? now - node.attached_unix_ms() : 0;
     table.Add({{node.registration().node()},
@@ -62,7 +72,8 @@ int List(const Context& context) {
                {Duration(attached), Style::kPlain, true},
                {AddressText(node)},
                {node.registration().metrics_address()},
-               {node.registration().version()}});
+               {node.registration().version()},
+               ConfigurationCell(node, newest)});
   }
   context.out << table.Render();
   return kOk;
@@ -78,7 +89,10 @@ std::vector<Command> NodeCommands() {
        "Every process that has registered",
        "A node is `ready` when it takes clients, `starting` before that, `draining` when it ends, "
        "and\n"
-       "`gone` for a minute after it was last heard of.\n\n"
+       "`gone` for a minute after it was last heard of. CONFIG is the revision of the "
+       "configuration "
+       "that it\n"
+       "runs (`millrace config show` says which one is in force).\n\n"
        "  millrace nodes list\n",
        0,
        0,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "control-plane/cli/command.h"
 #include "control-plane/cli/json.h"
@@ -88,6 +89,34 @@ int List(const Context& context) {
   return kOk;
 }
 
+using Line = std::function<void(const char* key, const std::string& value, Style style)>;
+
+void PrintUrls(const v1::StreamUrls& urls, const Line& line) {
+  for (const v1::StreamUrl& url : urls.publish()) {
+    line("publish", url.url(), Style::kPlain);
+    if (url.server().empty()) continue;
+    line("", fmt::format("OBS: Server {}   Stream Key {}", url.server(), url.key()), Style::kFaint);
+  }
+  for (const v1::StreamUrl& url : urls.play()) line("play", url.url(), Style::kPlain);
+}
+
+int Urls(const Context& context) {
+  const auto urls = context.client().GetStreamUrls(context.words[0]);
+  if (!urls.ok()) return context.Fail(urls.status());
+  if (context.json) {
+    context.out << ToJson(*urls) << "\n";
+    return kOk;
+  }
+  if (urls->publish().empty() && urls->play().empty()) {
+    context.out << "No gateway is attached, and `public` is not configured.\n";
+    return kOk;
+  }
+  PrintUrls(*urls, [&](const char* key, const std::string& value, Style style) {
+    context.out << fmt::format("{:<9}{}\n", key, Painted(Harmless(value), style, context.colours));
+  });
+  return kOk;
+}
+
 int Get(const Context& context) {
   const auto stream = context.client().GetStream(context.words[0]);
   if (!stream.ok()) return context.Fail(stream.status());
@@ -119,6 +148,7 @@ int Get(const Context& context) {
        fmt::format("{:.3f} s, sequence {}", stream->dts_end_ns() / 1e9, stream->last_sequence()));
   line("epoch", fmt::format("{}", stream->epoch()));
   line("router", stream->router().empty() ? "–" : stream->router());
+  PrintUrls(stream->urls(), line);
   return kOk;
 }
 
@@ -207,12 +237,25 @@ std::vector<Command> StreamCommands() {
       {"streams",
        "get",
        "NAME",
-       "One stream in full",
+       "One stream in full, with the URLs to publish to and to play from",
        "  millrace streams get live/cam1\n",
        1,
        1,
        {},
        Get},
+      {"streams",
+       "urls",
+       "NAME",
+       "Where to publish and to play a stream, whether it exists or not",
+       "Exactly what to paste. Host and ports are those of `public` in the configuration; what it "
+       "leaves\n"
+       "out is that of a gateway.\n\n"
+       "  millrace streams urls live/cam1\n"
+       "  ffplay \"$(millrace streams urls live/cam1 --json | jq -r '.play[0].url')\"\n",
+       1,
+       1,
+       {},
+       Urls},
       {"streams",
        "watch",
        "",

@@ -24,6 +24,9 @@ constexpr const char* kSchema = R"sql(
 )sql";
 
 constexpr std::string_view kTopology = "topology";
+constexpr std::string_view kApplied = "applied_configuration";
+constexpr std::string_view kAppliedOverFile = "applied_over_file";
+constexpr std::string_view kAppliedUnixMs = "applied_unix_ms";
 constexpr std::string_view kConfiguration = "configuration";
 constexpr std::string_view kConfigurationRevision = "configuration_revision";
 constexpr std::string_view kStateRevision = "state_revision";
@@ -118,6 +121,44 @@ class SqliteStore final : public Store {
 
   absl::Status RemoveNodesSeenBefore(int64_t unix_ms) override {
     return Statement(database_, "DELETE FROM nodes WHERE seen_unix_ms < ?").Integer(unix_ms).Run();
+  }
+
+  absl::StatusOr<std::optional<AppliedConfiguration>> LoadApplied() override {
+    // The time says that there is one: an empty configuration is one too.
+    absl::StatusOr<uint64_t> time = Counter(kAppliedUnixMs);
+    if (!time.ok()) return time.status();
+    if (*time == 0) return std::optional<AppliedConfiguration>();
+    absl::StatusOr<std::string> configuration = Fact(kApplied);
+    if (!configuration.ok()) return configuration.status();
+    absl::StatusOr<std::string> over_file = Fact(kAppliedOverFile);
+    if (!over_file.ok()) return over_file.status();
+    AppliedConfiguration applied;
+    if (!applied.configuration.ParseFromString(*configuration)) {
+      return Damaged("the applied configuration");
+    }
+    applied.over_file = *std::move(over_file);
+    applied.applied_unix_ms = static_cast<int64_t>(*time);
+    return std::optional(std::move(applied));
+  }
+
+  absl::Status SaveApplied(const AppliedConfiguration& applied) override {
+    return InTransaction([&] {
+      absl::Status done = SetFact(kApplied, applied.configuration.SerializeAsString());
+      if (done.ok()) done = SetFact(kAppliedOverFile, applied.over_file);
+      if (done.ok()) done = SetFact(kAppliedUnixMs, std::to_string(applied.applied_unix_ms));
+      return done;
+    });
+  }
+
+  absl::Status RemoveApplied() override {
+    return InTransaction([&] {
+      absl::Status done = absl::OkStatus();
+      for (const std::string_view name : {kApplied, kAppliedOverFile, kAppliedUnixMs}) {
+        if (done.ok())
+          done = Statement(database_, "DELETE FROM facts WHERE name = ?").Text(name).Run();
+      }
+      return done;
+    });
   }
 
   absl::StatusOr<uint64_t> ConfigurationRevision(const std::string& configuration) override {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,13 @@ struct StoredNode {
   int64_t seen_unix_ms = 0;
 };
 
+// The configuration that was applied, as it sets it.
+struct AppliedConfiguration {
+  v1::Configuration configuration;
+  std::string over_file;  // the bytes of what the configuration file said then; empty: none
+  int64_t applied_unix_ms = 0;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -39,6 +47,10 @@ class Store {
   virtual absl::StatusOr<std::vector<StoredNode>> LoadNodes() = 0;
   virtual absl::Status PutNode(const StoredNode& node) = 0;  // by name
   virtual absl::Status RemoveNodesSeenBefore(int64_t unix_ms) = 0;
+
+  virtual absl::StatusOr<std::optional<AppliedConfiguration>> LoadApplied() = 0;
+  virtual absl::Status SaveApplied(const AppliedConfiguration& applied) = 0;
+  virtual absl::Status RemoveApplied() = 0;
 
   // The revision of `configuration`: the last one's where it is the same, else the next.
   virtual absl::StatusOr<uint64_t> ConfigurationRevision(const std::string& configuration) = 0;

@@ -213,7 +213,6 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
                    : FlvLane(play.selection, request_.chunks ? Framing::kChunked : Framing::kPlain);
     options.settings = node_.settings(play.stream);
     options.settings.clear_publishers();  // not once a session
-    const uint32_t wait_ms = options.settings.wait_timeout();
     viewer_ = node_.feeds().View(shard_, socket_, std::move(options), record_, *this);
     co_await Watch();
     viewer_.reset();
@@ -223,7 +222,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
       Response response = FlvResponse(request_.chunks);
       after = co_await Answer(std::move(response));
     } else if (!play_.started && !play_.client_left) {
-      const Problem problem = NotPlayed(play, wait_ms);
+      const Problem problem = NotPlayed(play);
       after = co_await Refuse(problem);
     }
     const char* reason = EndReason();
@@ -308,7 +307,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     Finished();
   }
 
-  Problem NotPlayed(const Play& play, uint32_t wait_ms) const {
+  Problem NotPlayed(const Play& play) const {
     const std::string path(PathOf(request_.target));
     if (play_.end == ViewerEnd::kNoTracks) {
       const char* what = play.selection == Selection::kVideo   ? "H.264 video"
@@ -330,7 +329,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
         Fault::kNoSuchStream,
         fmt::format(
             "{} was not there to play within {} s. Publish it (by RTMP to /{}), then ask again.",
-            play.stream, wait_ms / 1000.0, play.stream),
+            play.stream, node_.settings(play.stream).wait_timeout() / 1000.0, play.stream),
         path};
   }
 

@@ -142,6 +142,15 @@ void Session::Process(media::Bytes bytes) {
   BeginPlay();
 }
 
+// Publishers take over what has changed; players are looked after by their feed.
+void Session::TakeSettings() {
+  auto configuration = node_.configuration();
+  if (configuration == configuration_) return;
+  configuration_ = std::move(configuration);
+  app_ = node_.settings(stream_);
+  ingest_->SetSettings(app_);
+}
+
 void Session::Tick(Clock::time_point now) {
   const auto past = [&](Clock::time_point from, uint32_t ms) {
     return now - from >= milliseconds(ms);
@@ -153,6 +162,7 @@ void Session::Tick(Clock::time_point now) {
   } else if (!conversation_.handshaken()) {
     if (past(since_, options_.settings.handshake_timeout())) Abort("handshake_timeout");
   } else if (ingest_ != nullptr) {
+    TakeSettings();
     if (!accepted_ && past(since_, app_.wait_timeout())) {
       conversation_.RejectPublish(Refusal::kFailed, "no router took the stream in time: try again");
       CloseGently("not_granted");

@@ -81,6 +81,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   // `user`: who logged in, or who is said to be there.
   void OpenRecord(const Target& target, std::string_view user, v1::Role role);
   void CloseRecord(const char* reason);
+  void TakeSettings();
   void Kick(const rpc::KickOrder& order);
 
   // Sends what the conversation has to say, by the viewer where there is one.
@@ -112,6 +113,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::unique_ptr<stream::Ingest> ingest_;
   std::unique_ptr<media::flv::FrameReader> frames_;
   std::vector<media::flv::Item> items_;
+  std::shared_ptr<const v1::Configuration> configuration_;  // that app_ is from
   v1::AppSettings app_;
   bool accepted_ = false;
   bool audio_refused_ = false;

@@ -70,6 +70,7 @@ std::optional<std::string> Session::WhyNot(const Target& target, std::string_vie
 
 void Session::OpenRecord(const Target& target, std::string_view user, v1::Role role) {
   stream_ = target.stream;
+  configuration_ = node_.configuration();
   app_ = node_.settings(stream_);
   app_.clear_publishers();  // not once a session
   v1::Session row;

@@ -67,6 +67,9 @@ class Publication {
   // random-access point of the leading track. Payloads are copied into the batch, the frames may
   // go.
   virtual void Send(std::span<const media::Frame> frames) = 0;
+  // Instead of what PublishOptions said. Reaches the router with the end of the publication or the
+  // next re-attachment.
+  virtual void SetGrace(uint32_t grace_ms, uint32_t grace_after_unpublish_ms) = 0;
   // `lost`: the publisher's connection broke, viewers wait for its return. Otherwise it said
   // goodbye.
   virtual void Unpublish(bool lost) = 0;

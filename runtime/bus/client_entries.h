@@ -114,6 +114,9 @@ class ClientCore::PublicationHandle final : public Publication {
       client->After(entry_, now);
     }
   }
+  void SetGrace(uint32_t grace_ms, uint32_t grace_after_unpublish_ms) override {
+    if (entry_->client != nullptr) entry_->core.SetGrace(grace_ms, grace_after_unpublish_ms);
+  }
   void Unpublish(bool lost) override {
     if (ClientCore* client = entry_->client; client != nullptr) {
       const Instant now = client->clock_();

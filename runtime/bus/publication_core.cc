@@ -72,6 +72,11 @@ void PublicationCore::Push(std::span<const media::Frame> frames, Instant now) {
   if (lost.has_value()) MarkLost(std::max(lost->from, sent_sequence_ + 1), lost->to);
 }
 
+void PublicationCore::SetGrace(uint32_t grace_ms, uint32_t grace_after_unpublish_ms) {
+  options_.grace_ms = grace_ms;
+  options_.grace_after_unpublish_ms = grace_after_unpublish_ms;
+}
+
 void PublicationCore::Unpublish(bool lost, Instant now) {
   if (finished() || closing_) return;
   closing_ = true;
@@ -115,12 +120,8 @@ void PublicationCore::Detach() {
 void PublicationCore::LeaveOwner(Instant now) {
   if (port_ != nullptr && state_ == State::kGranted && !goodbye_sent_) {
     v1::Envelope message;
-    v1::Unpublish& unpublish = *message.mutable_unpublish();
-    unpublish.set_stream_id(stream_id_);
-    unpublish.set_epoch(epoch_);
-    unpublish.set_request_id(request_id());
-    unpublish.set_lost(true);
-    unpublish.set_last_sequence(end_.last_sequence);
+    *message.mutable_unpublish() = Goodbye();
+    message.mutable_unpublish()->set_lost(true);
     port_->SendControl(message);
   }
   Detach();
@@ -141,6 +142,8 @@ void PublicationCore::Repeat() {
   publish.set_policy(options_.policy);
   publish.set_grace_ms(options_.grace_ms);
   publish.set_grace_after_unpublish_ms(options_.grace_after_unpublish_ms);
+  said_grace_ms_ = options_.grace_ms;
+  said_grace_after_unpublish_ms_ = options_.grace_after_unpublish_ms;
   publish.set_session(options_.session);
   if (epoch_ != 0) *publish.mutable_held() = ToProto(Held());
   port_->SendControl(message);
@@ -316,14 +319,23 @@ bool PublicationCore::SendBatch(ReplayWindow::Item& item) {
   return true;
 }
 
-void PublicationCore::SayGoodbye() {
-  v1::Envelope message;
-  v1::Unpublish& unpublish = *message.mutable_unpublish();
+v1::Unpublish PublicationCore::Goodbye() const {
+  v1::Unpublish unpublish;
   unpublish.set_stream_id(stream_id_);
   unpublish.set_epoch(epoch_);
   unpublish.set_request_id(request_id());
   unpublish.set_lost(lost_);
   unpublish.set_last_sequence(end_.last_sequence);
+  if (options_.grace_ms != said_grace_ms_) unpublish.set_grace_ms(options_.grace_ms);
+  if (options_.grace_after_unpublish_ms != said_grace_after_unpublish_ms_) {
+    unpublish.set_grace_after_unpublish_ms(options_.grace_after_unpublish_ms);
+  }
+  return unpublish;
+}
+
+void PublicationCore::SayGoodbye() {
+  v1::Envelope message;
+  *message.mutable_unpublish() = Goodbye();
   if (!port_->SendControl(message)) return;
   // Sent is not arrived: what was sent stays until the router has answered something behind it.
   confirming_ping_ = port_->SendPing();

@@ -35,6 +35,7 @@ class PublicationCore {
   // What the gateway calls.
   void SetTracks(const media::TrackSet& tracks, Instant now);
   void Send(std::span<const media::Frame> frames, Instant now);
+  void SetGrace(uint32_t grace_ms, uint32_t grace_after_unpublish_ms);
   void Unpublish(bool lost, Instant now);
   // The observer is gone. A publication that was not unpublished counts as lost.
   void Forget(Instant now);
@@ -82,6 +83,7 @@ class PublicationCore {
   void Pump();
   bool SendTracks(const TrackSetPtr& tracks, uint64_t first_sequence);
   bool SendBatch(ReplayWindow::Item& item);
+  v1::Unpublish Goodbye() const;
   void SayGoodbye();
   void Finish();
   void MarkLost(uint64_t from, uint64_t to);
@@ -91,7 +93,7 @@ class PublicationCore {
 
   const uint64_t number_;
   const std::string stream_;
-  const PublishOptions options_;
+  PublishOptions options_;
   PublicationObserver* observer_;
   ClientStats& stats_;
 
@@ -99,6 +101,10 @@ class PublicationCore {
   Port* port_ = nullptr;
   uint32_t attempt_ = 1;
   int64_t retry_at_ns_ = kNever;
+
+  // As the last Publish had them.
+  uint32_t said_grace_ms_ = 0;
+  uint32_t said_grace_after_unpublish_ms_ = 0;
 
   // Under the present grant.
   uint64_t stream_id_ = 0;

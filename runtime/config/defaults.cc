@@ -1,5 +1,3 @@
-#include <string>
-
 #include "runtime/config/app_settings.h"
 
 namespace millrace::config {
@@ -79,28 +77,13 @@ void Override(v1::AppSettings& settings, const v1::AppSettings& over) {
   settings.MergeFrom(over);
 }
 
-v1::AppSettings ResolveApp(const v1::Configuration& configuration, std::string_view app) {
-  v1::AppSettings settings = DefaultApp();
-  Override(settings, configuration.defaults());
-  const auto& applications = configuration.applications();
-  for (std::string_view name = app; !name.empty();) {
-    const auto found = applications.find(std::string(name));
-    if (found != applications.end()) {
-      Override(settings, found->second);
-      break;
-    }
-    const size_t slash = name.rfind('/');
-    name = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
-  }
-  return settings;
-}
-
 v1::Configuration WithoutSecrets(v1::Configuration configuration) {
   const auto hide = [](v1::AppSettings& app) {
     for (auto& [user, password] : *app.mutable_publishers()) password = kHidden;
   };
   if (configuration.has_defaults()) hide(*configuration.mutable_defaults());
   for (auto& [name, app] : *configuration.mutable_applications()) hide(app);
+  for (auto& [pattern, settings] : *configuration.mutable_streams()) hide(settings);
   return configuration;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "runtime/config/app_settings.h"
+#include "runtime/config/stream_pattern.h"
 
 namespace millrace::config {
 namespace {
@@ -57,6 +58,8 @@ constexpr auto kLimits = std::to_array<Limit>({
     {"HttpSettings.max_header", {1 * kKiB, 1 * kMiB}},
     {"HttpSettings.max_connections", {1, 10'000'000}},
     {"MetricsSettings.per_stream_limit", {0, 100'000}},
+    {"PublicSettings.rtmp_port", {1, 65535}},
+    {"PublicSettings.http_port", {1, 65535}},
     {"BusSettings.subscription_credit", {256 * kKiB, 4 * kGiB}},
 });
 
@@ -150,6 +153,21 @@ size_t Utf8SequenceLength(std::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
+absl::Status CheckApplicationName(std::string_view name) {
+  const auto bad_part = [](std::string_view part) {
+    return part.empty() || part == "." || part == "..";
+  };
+  bool good = !name.empty() && name.size() <= 255;
+  for (std::string_view rest = name; good;) {
+    const size_t slash = rest.find('/');
+    good = !bad_part(rest.substr(0, slash));
+    if (slash == std::string_view::npos) break;
+    rest.remove_prefix(slash + 1);
+  }
+  good = good && !HasControls(name);
+  return good ? absl::OkStatus() : Refuse(name, "an application: write live or site3/gate");
+}
+
 }  // namespace
 
 Range RangeOf(const google::protobuf::FieldDescriptor& field) {
@@ -165,7 +183,8 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
   if (name == "Configuration.routers" && !IsEndpoint(value)) {
     return Refuse(value, "a router endpoint: write tcp://host:port");
   }
-  if (name == "Configuration.public_host" && !value.empty() && !IsHost(value)) {
+  if ((name == "Configuration.public_host" || name == "PublicSettings.host") && !value.empty() &&
+      !IsHost(value)) {
     return Refuse(value, "a host name or address");
   }
   if (name == "HttpSettings.trusted_proxies" && !IsCidr(value)) {
@@ -185,19 +204,9 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
   return absl::OkStatus();
 }
 
-absl::Status CheckApplicationName(std::string_view name) {
-  const auto bad_part = [](std::string_view part) {
-    return part.empty() || part == "." || part == "..";
-  };
-  bool good = !name.empty() && name.size() <= 255;
-  for (std::string_view rest = name; good;) {
-    const size_t slash = rest.find('/');
-    good = !bad_part(rest.substr(0, slash));
-    if (slash == std::string_view::npos) break;
-    rest.remove_prefix(slash + 1);
-  }
-  good = good && !HasControls(name);
-  return good ? absl::OkStatus() : Refuse(name, "an application: write live or site3/gate");
+absl::Status CheckKey(const google::protobuf::FieldDescriptor& field, std::string_view key) {
+  if (LocalName(field) == "Configuration.streams") return StreamPattern::Parse(key).status();
+  return CheckApplicationName(key);
 }
 
 bool IsUtf8(std::string_view text) {

@@ -25,8 +25,11 @@ Range RangeOf(const google::protobuf::FieldDescriptor& field);
 // passwords of publishers.
 absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::string_view value);
 
-// Whether `name` can be the key of `applications`: an application or a path of parts below one.
-absl::Status CheckApplicationName(std::string_view name);
+// Whether `key` can be a key of the map `field`: of `applications` an application or a path of
+// parts below one, of `streams` a pattern.
+absl::Status CheckKey(const google::protobuf::FieldDescriptor& field, std::string_view key);
+
+inline constexpr int kMaxPatterns = 1'000;
 
 // Well-formed UTF-8 (RFC 3629): no overlong forms, no surrogates.
 bool IsUtf8(std::string_view text);

@@ -42,10 +42,7 @@ class Reader {
   void ReadDocument(const YAML::Node& document, v1::Configuration& configuration) {
     if (document.IsNull()) return;  // an empty file, or nothing but comments
     ReadMessage(document, "", configuration);
-    CheckParts(configuration.defaults(), configuration, "defaults", "");
-    for (const auto& [name, app] : configuration.applications()) {
-      CheckParts(app, configuration, "applications." + name, name);
-    }
+    CheckParts(configuration);
   }
 
   void Say(const YAML::Mark& mark, std::string text) {
@@ -146,13 +143,17 @@ class Reader {
     EachPair(node, path, [&](const YAML::Node& key, const YAML::Node& value) {
       const bool sections = entry.map_value()->message_type() != nullptr;
       const absl::Status named =
-          sections ? CheckApplicationName(key.Scalar()) : CheckText(*entry.map_key(), key.Scalar());
+          sections ? CheckKey(field, key.Scalar()) : CheckText(*entry.map_key(), key.Scalar());
       if (!named.ok()) {
         Say(key.Mark(), std::string(named.message()));
         return;
       }
       if (!sections) {
         ReadWord(key.Scalar(), value, Join(path, key.Scalar()), field, message);
+        return;
+      }
+      if (reflection.FieldSize(message, &field) == kMaxPatterns && field.name() == "streams") {
+        Say(key.Mark(), fmt::format("`{}` holds at most {} patterns", path, kMaxPatterns));
         return;
       }
       Message& pair = *reflection.AddMessage(&message, &field);
@@ -290,12 +291,25 @@ class Reader {
     Say(node.Mark(), fmt::format("`{}` is one of {}, not `{}`", path, Names(names), node.Scalar()));
   }
 
-  // A part cannot be longer than the segment that it is a part of, whichever of the two this
-  // section sets.
-  void CheckParts(const v1::AppSettings& section, const v1::Configuration& configuration,
-                  const std::string& path, const std::string& app) {
+  // A part cannot be longer than the segment that it is a part of, whichever of the two a section
+  // sets.
+  void CheckParts(const v1::Configuration& configuration) {
+    const StreamSettings resolver(configuration);
+    CheckParts(resolver.Application(""), configuration.defaults(), "defaults");
+    for (const auto& [name, app] : configuration.applications()) {
+      CheckParts(resolver.Application(name), app, "applications." + name);
+    }
+    for (const auto& [text, settings] : configuration.streams()) {
+      const absl::StatusOr<StreamPattern> pattern = StreamPattern::Parse(text);
+      v1::AppSettings resolved =
+          resolver.Application(pattern.ok() ? pattern->plain_prefix() : std::string_view());
+      Override(resolved, settings);
+      CheckParts(resolved, settings, "streams." + text);
+    }
+  }
+  void CheckParts(const v1::AppSettings& resolved, const v1::AppSettings& section,
+                  const std::string& path) {
     if (!section.has_part_target() && !section.has_segment_target()) return;
-    v1::AppSettings resolved = ResolveApp(configuration, app);
     if (resolved.part_target() <= resolved.segment_target()) return;
     const auto mark =
         marks_.find(path + (section.has_part_target() ? ".part_target" : ".segment_target"));
@@ -357,7 +371,14 @@ ReadResult ReadYaml(std::string_view text) {
         reader.ReadDocument(YAML::Load(copy), result.configuration);
       }
     } catch (const YAML::Exception& error) {
-      reader.Say(error.mark, fmt::format("not YAML: {}", error.msg));
+      // To YAML a `*` in front of a word is a reference: "the referenced anchor is not defined".
+      const bool alias = error.msg == YAML::ErrorMsg::UNKNOWN_ANCHOR ||
+                         error.msg == YAML::ErrorMsg::ALIAS_NOT_FOUND ||
+                         error.msg.starts_with("alias");
+      reader.Say(
+          error.mark,
+          fmt::format("not YAML: {}{}", error.msg,
+                      alias ? "; write a pattern that begins with * in quotes: \"*/low\"" : ""));
     } catch (const std::exception& error) {
       reader.Say(YAML::Mark::null_mark(), fmt::format("not YAML: {}", error.what()));
     }

@@ -1,11 +1,10 @@
-#include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 #include <yaml-cpp/yaml.h>
 
 #include <map>
 
-#include "runtime/config/units.h"
+#include "runtime/config/scalar_text.h"
 #include "runtime/config/yaml.h"
 
 namespace millrace::config {
@@ -18,37 +17,13 @@ using google::protobuf::Reflection;
 
 void WriteMessage(YAML::Emitter& out, const Message& message);
 
-std::string Number(const FieldDescriptor& field, uint64_t value) {
-  switch (field.options().GetExtension(v1::unit)) {
-    case v1::UNIT_MILLISECONDS:
-      return FormatMilliseconds(value);
-    case v1::UNIT_BYTES:
-      return FormatBytes(value);
-    default:
-      return fmt::format("{}", value);
-  }
-}
-
 void WriteScalar(YAML::Emitter& out, const Message& message, const FieldDescriptor& field) {
-  const Reflection& reflection = *message.GetReflection();
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_BOOL:
-      out << reflection.GetBool(message, &field);
-      break;
-    case FieldDescriptor::CPPTYPE_UINT32:
-      out << Number(field, reflection.GetUInt32(message, &field));
-      break;
-    case FieldDescriptor::CPPTYPE_UINT64:
-      out << Number(field, reflection.GetUInt64(message, &field));
-      break;
-    case FieldDescriptor::CPPTYPE_ENUM:
-      out << reflection.GetEnum(message, &field)->name();
-      break;
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      WriteMessage(out, reflection.GetMessage(message, &field));
-      break;
-    default:
-      out << reflection.GetString(message, &field);
+  if (field.cpp_type() == FieldDescriptor::CPPTYPE_MESSAGE) {
+    WriteMessage(out, message.GetReflection()->GetMessage(message, &field));
+  } else if (field.cpp_type() == FieldDescriptor::CPPTYPE_BOOL) {
+    out << message.GetReflection()->GetBool(message, &field);
+  } else {
+    out << ScalarText(message, field);
   }
 }
 

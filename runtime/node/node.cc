@@ -1,7 +1,9 @@
 #include "runtime/node/node.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/util/message_differencer.h>
 
+#include <atomic>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -107,6 +109,7 @@ class GatewayNode : public Node {
             fmt::format("{}-{:08x}", kind.session_prefix, static_cast<uint32_t>(incarnation_)),
             metrics_),
         configuration_(std::make_shared<const v1::Configuration>(config::DefaultConfiguration())),
+        stream_settings_(std::make_shared<const config::StreamSettings>(*configuration_)),
         bus_(bus::MakeZmqClient(shards_.home(), BusOptions(), metrics_)),
         feeds_(std::make_unique<stream::FeedHub>(*bus_, shards_, metrics_)),
         poll_(shards_.home()),
@@ -132,7 +135,12 @@ class GatewayNode : public Node {
     return configuration_;
   }
   v1::AppSettings settings(std::string_view stream) const override {
-    return config::ResolveApp(*configuration(), stream);
+    std::shared_ptr<const config::StreamSettings> settings;
+    {
+      std::lock_guard lock(mutex_);
+      settings = stream_settings_;
+    }
+    return settings->For(stream);
   }
 
   int Run(const std::function<std::unique_ptr<Service>(Node&)>& make_service) {
@@ -211,6 +219,7 @@ class GatewayNode : public Node {
       heartbeat.set_sessions(static_cast<uint32_t>(sessions_.size()));
       heartbeat.set_ready(readiness_.ready());
       heartbeat.set_draining(readiness_.draining());
+      heartbeat.set_configuration_revision(configuration_revision_);
       return heartbeat;
     };
     agent_ = std::make_unique<rpc::NodeAgent>(std::move(options), std::move(handlers), sessions_);
@@ -226,17 +235,30 @@ class GatewayNode : public Node {
   }
 
   void Apply(const v1::NodeState& state) {
-    {
-      std::lock_guard lock(mutex_);
-      configuration_ = std::make_shared<const v1::Configuration>(state.configuration());
-    }
+    // States come for bans and topologies too; revisions begin anew where a store was lost.
+    using google::protobuf::util::MessageDifferencer;
+    if (!MessageDifferencer::Equals(*configuration(), state.configuration())) Configure(state);
+    configuration_revision_ = state.configuration_revision();
     bans_.Set({state.bans().begin(), state.bans().end()});
     if (state.bans_size() > 0) sessions_.KickBanned(bans_);
-    feeds_->SetSubscriptionCredit(state.configuration().bus().subscription_credit());
     if (settings_.routers.empty() && state.has_topology()) bus_->SetTopology(state.topology());
     logger_.Debug("configuration applied", {{"revision", state.revision()},
                                             {"routers", state.topology().endpoints_size()},
                                             {"bans", state.bans_size()}});
+  }
+
+  // Ends no session: those that are there take over what can change live (v1::AppSettings).
+  void Configure(const v1::NodeState& state) {
+    auto configuration = std::make_shared<const v1::Configuration>(state.configuration());
+    auto settings = std::make_shared<const config::StreamSettings>(*configuration);
+    {
+      std::lock_guard lock(mutex_);
+      configuration_ = configuration;
+      stream_settings_ = settings;
+    }
+    feeds_->SetSubscriptionCredit(configuration->bus().subscription_credit());
+    feeds_->Reconfigure([settings](std::string_view stream) { return settings->For(stream); });
+    logger_.Info("new configuration", {{"revision", state.configuration_revision()}});
   }
 
   void Poll() {
@@ -286,6 +308,8 @@ class GatewayNode : public Node {
   lifecycle::Readiness readiness_{{"listening", "bus"}};
   mutable std::mutex mutex_;
   std::shared_ptr<const v1::Configuration> configuration_;
+  std::shared_ptr<const config::StreamSettings> stream_settings_;  // of configuration_
+  std::atomic<uint64_t> configuration_revision_{0};                // in force; 0: none has come
   std::unique_ptr<bus::Client> bus_;
   std::unique_ptr<stream::FeedHub> feeds_;
   std::unique_ptr<rpc::NodeAgent> agent_;

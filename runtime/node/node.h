@@ -47,8 +47,9 @@ class Node {
   virtual const std::string& listen() const = 0;  // "host:port" as given by --listen or the default
   // The configuration in force, defaults filled in; a snapshot that may be kept. Any thread.
   virtual std::shared_ptr<const v1::Configuration> configuration() const = 0;
-  // The settings of the application that `stream` belongs to: the longest configured prefix of its
-  // name.
+  // What the configuration in force says of the stream, as v1::Configuration has it. Any thread.
+  // Viewers are told of changes by their feeds; publishers' sessions compare configuration() now
+  // and then, ask again and hand it to their Ingest.
   virtual v1::AppSettings settings(std::string_view stream) const = 0;
 };
 

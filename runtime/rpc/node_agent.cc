@@ -27,6 +27,8 @@ constexpr milliseconds kReportInterval(500);
 constexpr milliseconds kCounterInterval(2'000);
 // What opens within so short a time is one report.
 constexpr milliseconds kUrgentDelay(20);
+// A new state has been put in force by then.
+constexpr milliseconds kStateDelay(50);
 constexpr milliseconds kBackoffMin(100);
 constexpr milliseconds kBackoffMax(2'000);
 constexpr milliseconds kRegisterTimeout(5'000);
@@ -147,6 +149,8 @@ class NodeAgent::Impl {
           OnRegistered(call, order->registered());
         } else if (order->has_state()) {
           OnState(order->state());
+          // What is in force is told soon, not with the heartbeat a second later.
+          next_heartbeat_ = std::min(next_heartbeat_, Clock::now() + kStateDelay);
         } else if (order->has_command()) {
           OnCommand(call, order->command());
         }

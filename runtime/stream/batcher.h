@@ -36,9 +36,14 @@ class Batcher {
   void OnTimer(int64_t now_ns);
   std::optional<int64_t> NextDeadline() const;
   void Flush();
+  // Holds for what is pending too: NextDeadline() may move.
+  void SetPolicy(int64_t flush_ns, int64_t audio_hold_ns) {
+    options_.flush_ns = flush_ns;
+    options_.audio_hold_ns = audio_hold_ns;
+  }
 
  private:
-  const Options options_;
+  Options options_;
   const Emit emit_;
   std::vector<media::Frame> pending_;
   size_t pending_bytes_ = 0;

@@ -48,6 +48,11 @@ class FeedHub::Impl {
 
   void Add(size_t shard, std::shared_ptr<ViewerState> viewer, ViewerOptions options) {
     PerShard& local = *per_shard_[shard];
+    // What its session looked up may have been replaced while it was on its way here.
+    if (local.settings) {
+      options.settings = local.settings(options.stream);
+      viewer->SetSettings(options.settings);
+    }
     const std::string name = LaneName(options.stream, options.lane.key);
     auto [found, is_new] = local.feeds.try_emplace(name);
     if (is_new) {
@@ -57,6 +62,17 @@ class FeedHub::Impl {
       asio::dispatch(shards_.home(), [this, shard, options] { AddShard(shard, options); });
     }
     found->second->feed.AddViewer(std::move(viewer), MonotonicNs());
+  }
+
+  void Reconfigure(const Settings& settings) {
+    for (size_t i = 0; i < per_shard_.size(); ++i) {
+      asio::dispatch(shards_.at(i), [local = per_shard_[i].get(), settings] {
+        local->settings = settings;
+        for (const auto& [name, entry] : local->feeds) {
+          entry->feed.SetSettings(settings(entry->stream));
+        }
+      });
+    }
   }
 
   void SetSubscriptionCredit(uint64_t bytes) {
@@ -113,6 +129,7 @@ class FeedHub::Impl {
     const size_t index;
     asio::steady_timer timer;
     bool ticking = false;
+    Settings settings;  // empty: viewers keep what their sessions gave them
     std::unordered_map<std::string, std::unique_ptr<LocalFeed>> feeds;
     double shown_backlog = 0, shown_window = 0;
   };
@@ -215,6 +232,8 @@ class ViewerHandle : public Viewer {
 FeedHub::FeedHub(bus::Client& bus, loop::Shards& shards, metrics::Registry& metrics)
     : impl_(std::make_unique<Impl>(bus, shards, metrics)) {}
 FeedHub::~FeedHub() = default;
+
+void FeedHub::Reconfigure(const Settings& settings) { impl_->Reconfigure(settings); }
 
 void FeedHub::SetSubscriptionCredit(uint64_t bytes) { impl_->SetSubscriptionCredit(bytes); }
 

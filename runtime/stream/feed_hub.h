@@ -3,7 +3,9 @@
 // lane, and on each shard one list of ready units that its viewers walk.
 
 #include <boost/asio/io_context.hpp>
+#include <functional>
 #include <memory>
+#include <string_view>
 
 #include "runtime/bus/client.h"
 #include "runtime/loop/shards.h"
@@ -23,6 +25,12 @@ class FeedHub {
   // Bytes that a subscription may have under way, for those that begin from now on. Any thread; 0
   // leaves what was.
   void SetSubscriptionCredit(uint64_t bytes);
+
+  // The configuration has changed: viewers, those that are there among them, are treated as
+  // `settings` says of their stream (wait_timeout, slow_viewer_timeout, viewer_backlog). Any
+  // thread; `settings` is called on the shards.
+  using Settings = std::function<v1::AppSettings(std::string_view stream)>;
+  void Reconfigure(const Settings& settings);
 
   // Starts a viewer on shard `shard`, whose io_context must be the caller's. `socket` is connected
   // and stays the session's; `observer` outlives the viewer. Waits `wait_timeout` for the stream.

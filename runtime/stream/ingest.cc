@@ -15,6 +15,8 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::nanoseconds;
 
+constexpr int64_t kMs = 1'000'000;
+
 IngestTime Now() {
   return {nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(),
           nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()};
@@ -144,6 +146,15 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
     core_.Push(std::move(frame), Now());
     Arm();
   }
+  void SetSettings(const v1::AppSettings& settings) override {
+    if (closed_) return;
+    core_.SetPolicy(settings.flush() * kMs, settings.audio_hold() * kMs);
+    Arm();
+    asio::dispatch(home_, [side = side_, grace = settings.grace(),
+                           after_unpublish = settings.grace_after_unpublish()] {
+      if (side->publication != nullptr) side->publication->SetGrace(grace, after_unpublish);
+    });
+  }
   void Close(bool lost) override {
     if (closed_) return;
     core_.Finish(Now());
@@ -158,7 +169,6 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
 
  private:
   static IngestCore::Options CoreOptions(const IngestOptions& options) {
-    constexpr int64_t kMs = 1'000'000;
     const v1::AppSettings& settings = options.settings;
     IngestCore::Options core;
     core.track_wait_ns = settings.track_wait() * kMs;
@@ -246,6 +256,7 @@ class IngestHandle : public Ingest {
   ~IngestHandle() override { impl_->Close(true); }
   void SetTrack(media::Track track) override { impl_->SetTrack(std::move(track)); }
   void Push(InputFrame frame) override { impl_->Push(std::move(frame)); }
+  void SetSettings(const v1::AppSettings& settings) override { impl_->SetSettings(settings); }
   void Close(bool lost) override { impl_->Close(lost); }
 
  private:

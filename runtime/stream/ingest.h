@@ -56,6 +56,9 @@ class Ingest {
   // A track's first or changed configuration, in order with Push. Unchanged ones are ignored.
   virtual void SetTrack(media::Track track) = 0;
   virtual void Push(InputFrame frame) = 0;
+  // The settings have changed: takes over those that v1::AppSettings calls live (flush, audio_hold,
+  // grace, grace_after_unpublish).
+  virtual void SetSettings(const v1::AppSettings& settings) = 0;
   // `lost`: the connection broke. Frames that were pushed are still sent.
   virtual void Close(bool lost) = 0;
 };

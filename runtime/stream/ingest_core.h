@@ -58,6 +58,10 @@ class IngestCore {
   void Granted(const bus::Grant& grant, IngestTime now);
   void OnTimer(IngestTime now);
   std::optional<int64_t> NextDeadline() const;  // monotonic
+  // The flush policy from now on.
+  void SetPolicy(int64_t flush_ns, int64_t audio_hold_ns) {
+    batcher_.SetPolicy(flush_ns, audio_hold_ns);
+  }
   // No more input: what is held or pending is sent.
   void Finish(IngestTime now);
 

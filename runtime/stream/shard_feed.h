@@ -28,6 +28,11 @@ class ShardFeed {
   bool empty() const { return viewers_.empty(); }
   int64_t empty_since_ns() const { return empty_since_ns_; }
 
+  // Of every viewer, from now on.
+  void SetSettings(const v1::AppSettings& settings) {
+    for (const auto& viewer : viewers_) viewer->SetSettings(settings);
+  }
+
   // Tracks that the following items belong to.
   void SetTracks(std::shared_ptr<const LaneTracks> tracks, int64_t now_ns);
   // Nobody publishes the stream.

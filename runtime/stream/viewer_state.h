@@ -25,6 +25,8 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   size_t slot() const { return slot_; }
   bool waiting() const { return phase_ == Phase::kWaiting; }
   bool ended() const { return phase_ == Phase::kEnded; }
+  // From now on: wait_timeout, slow_viewer_timeout, viewer_backlog.
+  void SetSettings(const v1::AppSettings& settings) { options_.settings = settings; }
   const std::string& protocol() const { return options_.protocol; }
   // Places the viewer at `item`, a random-access one, behind what OnStart and the preamble say.
   void StartAt(const LaneItem& item);
@@ -102,7 +104,7 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   int64_t end_deadline_ns_ = 0;
   ViewerEnd end_ = ViewerEnd::kRequested;
   std::string end_text_;
-  const ViewerOptions options_;
+  ViewerOptions options_;
 };
 
 }  // namespace millrace::stream

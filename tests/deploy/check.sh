@@ -54,9 +54,17 @@ other_pid() { [[ $(pid router) != "$1" ]] && kill -0 "$(pid router)"; }
 all_ready() { local_sh status >/dev/null; }
 nothing_left() { ! pgrep -f "state[-_]dir=$MILLRACE_HOME|store=$MILLRACE_HOME|supervise.sh $MILLRACE_HOME" >/dev/null; }
 refused() { ! "$@"; }
+says_where_obs_publishes() {
+  grep -F "Server rtmp://localhost:$MILLRACE_RTMP_PORT/live   Stream Key cam1" "$MILLRACE_HOME/said"
+}
 demo_frames() { timeout 20 ffmpeg -v error -nostdin -i "$1" -map 0:v -t 2 -f framemd5 - | grep -c '^0,' | grep -qE '^[3-9][0-9]$'; }
 
-check "it starts, and says when it is ready" local_sh --bin "$bin" --demo --detach
+printf 'public:\n  host: localhost\n' >"$MILLRACE_HOME/public.yaml"
+check "it starts, and says when it is ready" local_sh --bin "$bin" --demo --detach --config "$MILLRACE_HOME/public.yaml"
+cp "$log" "$MILLRACE_HOME/said"
+check "it prints the URLs that the configuration asks for" \
+  grep -F "http://localhost:$MILLRACE_HTTP_PORT/live/demo.flv" "$MILLRACE_HOME/said"
+check "… and where OBS publishes" says_where_obs_publishes
 check "all are ready" all_ready
 check "a second start says that it is running" refused local_sh --bin "$bin"
 check "the demo plays over RTMP" await 10 demo_frames "rtmp://127.0.0.1:$MILLRACE_RTMP_PORT/live/demo"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs `docker-compose up` against a real Docker engine: publish, play, list, kick, scrape.
+# Runs `docker-compose up` against a real Docker engine: publish, play, list, kick, scrape, scale, lose a gateway.
 #
 #   tests/docker/check.sh [--keep-data DIR]
 #
@@ -116,7 +116,7 @@ docker info >/dev/null 2>&1 || start_engine
 
 # --- the cluster -------------------------------------------------------------------------------------------
 
-services=(control-plane router rtmp-gateway http-gateway prometheus)
+services=(control-plane router rtmp-gateway http-gateway edge prometheus)
 export COMPOSE_PROJECT_NAME=millrace-check MILLRACE_TAG=check
 # Free ports, all held at once so that they differ.
 read -r MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
@@ -200,6 +200,57 @@ check "the stream is kicked and banned" cli streams kick "$stream" --reason 'doc
 check "its publisher is gone within a second or two" await 2 gone
 check "the ban is listed" ban_listed
 check "the banned publisher cannot come back" refused
+cli bans remove stream "$stream" >"$log" 2>&1 || true
+
+# --- several gateways behind the edge ----------------------------------------------------------------------
+
+address_of() { docker inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' "$1"; }
+edge_started=$(docker inspect --format '{{.State.StartedAt}}' "${id[edge]}")
+network_gateway=$(docker inspect --format '{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}' "${id[edge]}")
+
+scale() { compose up --detach --no-recreate --scale http-gateway=3 --scale rtmp-gateway=2; }
+edge_knows() {
+  docker exec "${id[edge]}" bash -c 'exec 3<>/dev/tcp/127.0.0.1/8404
+    printf "GET /metrics HTTP/1.0\r\n\r\n" >&3; cat <&3' >"$work/edge" &&
+    grep -E 'haproxy_backend_active_servers\{proxy="(http|rtmp)-gateways"' "$work/edge" | tee "$log.edge" &&
+    grep -q 'proxy="http-gateways"} 3$' "$log.edge" && grep -q 'proxy="rtmp-gateways"} 2$' "$log.edge"
+}
+same_edge() { [[ $(docker inspect --format '{{.State.StartedAt}}' "${id[edge]}") == "$edge_started" ]]; }
+# A client with an address of its own, and a forged one: Prometheus' container plays, without knowing it.
+play_from_another_address() {
+  docker exec --detach "${id[prometheus]}" bash -c 'exec 3<>/dev/tcp/edge/8080
+    printf "GET /%s.flv HTTP/1.1\r\nHost: edge\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n" "$0" >&3
+    timeout 20 cat <&3 >/dev/null' "$stream"
+}
+real_address_listed() {
+  cli sessions list --stream "$stream" --role viewer --json |
+    jq -e --arg address "$(address_of "${id[prometheus]}")" '.sessions[] | select(.address == $address)'
+}
+urls_printed() { cli streams urls "$stream" | grep -F "http://localhost:$MILLRACE_HTTP_PORT/$stream.flv"; }
+# The checking tools of the live tests, built where they are not there yet.
+edge_check() {
+  local tools=${MILLRACE_TOOLS:-build/asan/tests}
+  if [[ ! -x $tools/stream-check || ! -x $tools/stream-source ]]; then
+    tools=build/dev/tests
+    cmake --preset dev >"$log.build" && ninja -C build/dev stream-check stream-source >>"$log.build" || return 1
+  fi
+  MILLRACE_TOOLS=$tools timeout 180 /usr/bin/python3 tests/docker/edge_check.py "$rtmp" "$http" "${id[control-plane]}" \
+    "$network_gateway" | tee "$work/edge-check"
+}
+
+check "the URLs that are printed lead through the edge" urls_printed
+check "three http-gateways and two rtmp-gateways start" scale
+check "the edge finds them" await 60 edge_knows
+check "… without a restart" same_edge
+publish
+check "the stream is listed again" await 20 listed
+check "a viewer in another container asks for it" play_from_another_address
+check "its session has its address, not the edge's nor a forged one" await 10 real_address_listed
+kill "$publisher" 2>/dev/null || true
+if edge_check; then lost=0; else lost=1; fi
+passed=$((passed + $(grep -c ' ok: ' "$work/edge-check" || true)))
+failed=$((failed + $(grep -c ' FAILED: ' "$work/edge-check" || true)))
+if ((lost)) && ! grep -q ' FAILED: ' "$work/edge-check"; then failed=$((failed + 1)); fi
 
 say "$passed passed, $failed failed"
 ((failed == 0))

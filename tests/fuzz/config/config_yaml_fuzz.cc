@@ -28,5 +28,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           "what was written says the same");
   const auto full = config::WithDefaults(result.configuration);
   Require(full.defaults().has_grace(), "defaults are filled in");
+  const config::StreamSettings settings(full);
+  for (const auto& [pattern, own] : full.streams()) {
+    // A pattern without wildcards is a name; one with them is asked for what looks like it.
+    Require(settings.For(pattern).has_flush(), "every setting is there");
+  }
   return 0;
 }

@@ -421,6 +421,22 @@ TEST_F(PublicationCoreTest, GoodbyeSurvivesALostRouter) {
   EXPECT_TRUE(core->finished());
 }
 
+TEST_F(PublicationCoreTest, GraceThatChangedIsSaidWithTheGoodbyeOrTheNextRequest) {
+  Make({.grace_ms = 8'000, .grace_after_unpublish_ms = 0});
+  GoLive();
+  core->SetGrace(2'000, 0);
+  EXPECT_EQ(port.Story(), "publish tracks1@1") << "nothing is said before";
+  core->Detach();
+  Attach();
+  EXPECT_EQ(port.control.back().publish().grace_ms(), 2'000u);
+  GrantIt();
+  core->SetGrace(2'000, 500);
+  core->Unpublish(true, now);
+  const v1::Unpublish& goodbye = port.control.back().unpublish();
+  EXPECT_FALSE(goodbye.has_grace_ms()) << "as Publish said";
+  EXPECT_EQ(goodbye.grace_after_unpublish_ms(), 500u);
+}
+
 TEST_F(PublicationCoreTest, GoodbyeWaitsForCreditButNotForEver) {
   Make({.grace_ms = 8'000});
   Attach();

@@ -252,6 +252,56 @@ TEST_F(AdminTest, Bans) {
   }));
 }
 
+TEST_F(AdminTest, AppliedConfigurationIsCheckedStoredAndPushed) {
+  const auto node = cluster_.Node("gw");
+  v1::ApplyConfigRequest request;
+  v1::ApplyConfigResponse response;
+  request.set_yaml("defaults:\n  flsh: 1s\n  grace: 5\n");
+  request.set_name("my.yaml");
+  grpc::Status status = Call(&Stub::ApplyConfig, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), testing::StartsWith("my.yaml:2:3: unknown key `flsh`"));
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("\nmy.yaml:3:10: "));
+
+  // Mistakes that would not fit into the header of an answer are told as far as they do.
+  std::string many = "defaults:\n";
+  for (int i = 0; i < 60; ++i)
+    many += "  k" + std::to_string(i) + ": " + std::string(200, 'x') + "\n";
+  request.set_yaml(many);
+  status = Call(&Stub::ApplyConfig, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), testing::EndsWith("\n… and more"));
+
+  request.set_yaml(std::string(100'000, 'k') + ": 1\n");
+  status = Call(&Stub::ApplyConfig, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_LT(status.error_message().size(), 8'192u);
+
+  request.set_yaml("defaults: {flush: 20ms}");
+  request.set_dry_run(true);
+  ASSERT_TRUE(Call(&Stub::ApplyConfig, request, &response).ok());
+  EXPECT_EQ(response.changes_size(), 1);
+  EXPECT_EQ(response.revision(), 1u);
+  EXPECT_EQ(node->state().configuration().defaults().flush(), 0u);
+
+  request.set_dry_run(false);
+  request.set_expected_revision(9);
+  EXPECT_EQ(Call(&Stub::ApplyConfig, request, &response).error_code(), grpc::StatusCode::ABORTED);
+  request.set_expected_revision(1);
+  ASSERT_TRUE(Call(&Stub::ApplyConfig, request, &response).ok());
+  EXPECT_EQ(response.revision(), 2u);
+  EXPECT_EQ(response.changes(0).section(), "defaults");
+  EXPECT_EQ(response.changes(0).key(), "flush");
+  EXPECT_TRUE(Eventually([&] { return node->state().configuration().defaults().flush() == 20u; }));
+  EXPECT_EQ(node->state().configuration_revision(), 2u);
+
+  v1::GetConfigurationResponse shown;
+  ASSERT_TRUE(Call(&Stub::GetConfiguration, v1::GetConfigurationRequest(), &shown).ok());
+  EXPECT_EQ(shown.source(), v1::CONFIGURATION_APPLIED);
+  EXPECT_EQ(shown.set_yaml(), "defaults:\n  flush: 20ms\n");
+  EXPECT_GT(shown.applied_unix_ms(), 0);
+}
+
 TEST_F(AdminTest, ConfigurationIsShown) {
   v1::GetConfigurationResponse response;
   ASSERT_TRUE(Call(&Stub::GetConfiguration, v1::GetConfigurationRequest(), &response).ok());

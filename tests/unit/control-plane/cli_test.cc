@@ -157,6 +157,75 @@ TEST_F(Cli, ShowsTheConfiguration) {
   EXPECT_EQ(json::parse(Millrace({"config", "show", "--json"}).out)["router"]["lease"], 3'000);
 }
 
+TEST_F(Cli, AppliesAConfigurationAndShowsWhatItChanges) {
+  const std::string file = testing::TempDir() + "/cli_apply.yaml";
+  std::ofstream(file) << "defaults: {grace: 15s, flush: 350ms}\n"
+                         "streams: {\"cams/*/low\": {publish_policy: reject}}\n"
+                         "routers: [tcp://r:1]\n";
+  const std::string diff =
+      "--- revision 1 (nothing is configured)\n"
+      "+++ " +
+      file +
+      "\n"
+      "@@ defaults @@\n"
+      "-flush: 0\n"
+      "+flush: 350ms\n"
+      "@@ streams.cams/*/low @@\n"
+      "+publish_policy: reject\n"
+      "@@ top level @@\n"
+      "+routers: [tcp://r:1]\n";
+  EXPECT_EQ(Millrace({"config", "apply", "--dry-run", file}).out,
+            diff + "dry run: nothing was changed\n");
+  EXPECT_EQ(json::parse(Millrace({"config", "show", "--json"}).out)["defaults"]["flush"], 0);
+
+  Result result = Millrace({"config", "apply", file});
+  EXPECT_EQ(result.code, kOk);
+  EXPECT_EQ(result.out, diff + "revision 2 is in force; `millrace nodes list` shows who runs it\n");
+  EXPECT_EQ(json::parse(Millrace({"config", "show", "--json"}).out)["defaults"]["flush"], 350);
+  EXPECT_THAT(Millrace({"config", "show", "--set"}).out,
+              HasSubstr("only what is set\ndefaults:\n"));
+
+  EXPECT_EQ(Millrace({"config", "apply", file}).out, "no difference to revision 2\n");
+  result = Millrace({"config", "apply", file, "--expect-revision=1"});
+  EXPECT_EQ(result.code, kFailed);
+  EXPECT_THAT(result.err, HasSubstr("revision 2 is in force, not 1"));
+
+  std::ofstream(file) << "defaults: {}\n";
+  const json answer = json::parse(Millrace({"config", "apply", file, "--json"}).out);
+  EXPECT_EQ(answer["changes"].size(), 3u);
+  EXPECT_EQ(answer["changes"][0]["before"], "350ms");
+  EXPECT_EQ(answer["changes"][0]["after"], "0");
+  EXPECT_EQ(answer["revision"], "3");
+
+  std::ofstream(file) << "defaults:\n  flsh: 1s\n";
+  result = Millrace({"config", "apply", file});
+  EXPECT_EQ(result.code, kFailed);
+  EXPECT_THAT(result.err, StartsWith(file + ":2:3: unknown key `flsh`"));
+  std::filesystem::remove(file);
+  EXPECT_EQ(Millrace({"config", "apply", file}).code, kNotFound);
+}
+
+TEST_F(Cli, TellsWhereToPublishAndPlay) {
+  EXPECT_THAT(Millrace({"streams", "urls", "live/cam1"}).out, StartsWith("No gateway is attached"));
+  const std::string file = testing::TempDir() + "/cli_urls.yaml";
+  std::ofstream(file) << "public: {host: media.example.org, rtmp_port: 1936, http_port: 80}\n";
+  ASSERT_EQ(Millrace({"config", "apply", file}).code, kOk);
+  std::filesystem::remove(file);
+  EXPECT_EQ(Millrace({"streams", "urls", "live/cam1"}).out,
+            "publish  rtmp://media.example.org:1936/live/cam1\n"
+            "         OBS: Server rtmp://media.example.org:1936/live   Stream Key cam1\n"
+            "play     rtmp://media.example.org:1936/live/cam1\n"
+            "play     http://media.example.org/live/cam1.flv\n");
+  const auto router = cluster_.Node("router", v1::NODE_KIND_ROUTER);
+  router->Stream("live/cam1");
+  ASSERT_TRUE(cluster_.AwaitStream("live/cam1"));
+  EXPECT_THAT(Millrace({"streams", "get", "live/cam1"}).out,
+              HasSubstr("play          http://media.example.org/live/cam1.flv\n"));
+  EXPECT_EQ(json::parse(
+                Millrace({"streams", "get", "live/cam1", "--json"}).out)["urls"]["play"][1]["url"],
+            "http://media.example.org/live/cam1.flv");
+}
+
 TEST(CliAlone, ChecksFiles) {
   const std::string file = testing::TempDir() + "/cli_test.yaml";
   std::ofstream(file) << "defaults:\n  flsh: 1s\n";
@@ -178,7 +247,7 @@ TEST(CliAlone, WrongUsageSaysWhatIsRight) {
   } cases[] = {
       {{"streems", "list"}, "did you mean `streams`?"},
       {{"streams", "lst"}, "did you mean `list`?"},
-      {{"streams"}, "`streams` needs a verb: list, get, watch, kick"},
+      {{"streams"}, "`streams` needs a verb: list, get, urls, watch, kick"},
       {{"streams", "get"}, "an argument is missing: millrace streams get NAME"},
       {{"streams", "get", "a/b", "c/d"}, "`c/d` is one argument too many"},
       {{"streams", "list", "--reson", "x"}, "unknown option --reson; did you mean --reason?"},
@@ -194,6 +263,8 @@ TEST(CliAlone, WrongUsageSaysWhatIsRight) {
       {{"sessions", "list", "--role", "boss"}, "--role is publisher or viewer"},
       {{"sessions", "kick", "x", "--ban-what", "user"}, "--ban-what needs --ban"},
       {{"streams", "list", "--timeout", "soon"}, "--timeout"},
+      {{"config", "apply", "x", "--expect-revision", "new"}, "`new` is not a whole number"},
+      {{"config", "show", "--dry-run"}, "config show has no option --dry-run"},
   };
   for (const auto& test : cases) {
     const Result result = Millrace(test.arguments);

@@ -51,7 +51,7 @@ class ClusterTest : public testing::Test {
 
   void Restart(v1::Configuration configuration = {}) {
     Cluster::Options options;
-    options.configuration = config::WithDefaults(configuration);
+    options.file = configuration;
     options.unix_ms = [this] { return now_; };
     cluster_ = std::make_unique<Cluster>(std::move(options), *store_);
     ASSERT_TRUE(cluster_->Load().ok());
@@ -296,13 +296,80 @@ TEST_F(ClusterTest, WatchersSeeWhatThereIsThenWhatChanges) {
 
 TEST_F(ClusterTest, ANewConfigurationReachesAll) {
   const Node node = Attach("gw-1");
-  v1::Configuration configuration = cluster_->configuration();
+  v1::Configuration configuration;
   configuration.mutable_defaults()->set_flush(20);
   configuration.add_routers("tcp://r:1");
-  ASSERT_TRUE(cluster_->SetConfiguration(configuration).ok());
+  ASSERT_TRUE(cluster_->ConfigurationFileSays(configuration).ok());
   EXPECT_EQ(node.link->state().configuration().defaults().flush(), 20u);
   EXPECT_THAT(node.link->state().topology().endpoints(), ElementsAre("tcp://r:1"));
   EXPECT_EQ(cluster_->configuration_revision(), 2u);
+  EXPECT_EQ(node.link->state().configuration_revision(), 2u);
+  // What is in force already is not pushed again.
+  const size_t orders = node.link->orders.size();
+  ASSERT_TRUE(cluster_->ConfigurationFileSays(configuration).ok());
+  configuration.mutable_defaults()->set_grace(15'000);  // the default
+  ASSERT_TRUE(cluster_->ConfigurationFileSays(configuration).ok());
+  EXPECT_EQ(node.link->orders.size(), orders);
+  EXPECT_EQ(cluster_->configuration_revision(), 2u);
+}
+
+TEST_F(ClusterTest, NodesSayWhichConfigurationTheyRun) {
+  const Node node = Attach("gw-1");
+  EXPECT_EQ(cluster_->directory().nodes().at("gw-1").node.configuration_revision(), 0u);
+  v1::NodeReport report;
+  report.mutable_heartbeat()->set_configuration_revision(7);
+  cluster_->Report(node.id, report);
+  EXPECT_EQ(cluster_->directory().nodes().at("gw-1").node.configuration_revision(), 7u);
+}
+
+TEST_F(ClusterTest, WhatIsAppliedHoldsUntilTheFileChanges) {
+  v1::Configuration file;
+  file.mutable_defaults()->set_flush(1);
+  Restart(file);
+  v1::Configuration applied;
+  applied.mutable_defaults()->set_grace(2'000);
+  const auto flush = [&] { return cluster_->configuration().defaults().flush(); };
+
+  const Node node = Attach("gw-1");
+  ASSERT_TRUE(cluster_->ApplyConfiguration(applied).ok());
+  EXPECT_EQ(flush(), 0u) << "what it does not set has its default again";
+  EXPECT_EQ(node.link->state().configuration().defaults().grace(), 2'000u);
+  EXPECT_EQ(cluster_->desired().source(), v1::CONFIGURATION_APPLIED);
+  const uint64_t revision = cluster_->configuration_revision();
+
+  // The same file after a restart, and one that says the same in other words.
+  Restart(file);
+  EXPECT_EQ(cluster_->configuration().defaults().grace(), 2'000u);
+  EXPECT_EQ(cluster_->configuration_revision(), revision);
+  ASSERT_TRUE(cluster_->ConfigurationFileSays(file).ok());
+  EXPECT_EQ(cluster_->desired().source(), v1::CONFIGURATION_APPLIED);
+
+  // A file that changed while it ran, and stays as it is.
+  file.mutable_defaults()->set_flush(3);
+  ASSERT_TRUE(cluster_->ConfigurationFileSays(file).ok());
+  EXPECT_EQ(flush(), 3u);
+  EXPECT_EQ(cluster_->configuration().defaults().grace(), 15'000u);
+  EXPECT_EQ(cluster_->desired().source(), v1::CONFIGURATION_FILE);
+  Restart(file);
+  EXPECT_EQ(flush(), 3u);
+
+  // One that changed while it was away.
+  ASSERT_TRUE(cluster_->ApplyConfiguration(applied).ok());
+  file.mutable_defaults()->set_flush(4);
+  Restart(file);
+  EXPECT_EQ(flush(), 4u);
+  EXPECT_EQ(cluster_->desired().source(), v1::CONFIGURATION_FILE);
+  Restart(file);
+  EXPECT_EQ(flush(), 4u) << "what was applied does not come back";
+}
+
+TEST_F(ClusterTest, NothingCanBeAppliedToo) {
+  v1::Configuration file;
+  file.mutable_defaults()->set_flush(1);
+  Restart(file);
+  ASSERT_TRUE(cluster_->ApplyConfiguration(v1::Configuration()).ok());
+  Restart(file);
+  EXPECT_EQ(cluster_->configuration().defaults().flush(), 0u);
 }
 
 TEST_F(ClusterTest, CloseEndsEverything) {

@@ -326,6 +326,25 @@ TEST_F(PublishTest, GraceAfterUnpublish) {
   EXPECT_EQ(world.Story(kSub), "ended(UNPUBLISHED)");
 }
 
+TEST_F(PublishTest, UnpublishMaySetGraceAnew) {
+  const v1::PublishGrant grant = world.Granted(kA, 1);  // with 15 s
+  world.Subscribe(kSub, TableWorld::SubscribeOf(1));
+  world.Take(kSub);
+  v1::Envelope envelope;
+  v1::Unpublish& unpublish = *envelope.mutable_unpublish();
+  unpublish.set_stream_id(grant.stream_id());
+  unpublish.set_epoch(grant.epoch());
+  unpublish.set_request_id(grant.request_id());
+  unpublish.set_lost(true);
+  unpublish.set_grace_ms(2'000);
+  world.Control(kA, envelope);
+  EXPECT_EQ(world.table().usage().grace, 1u);
+  Pass(1'900);
+  EXPECT_EQ(world.Story(kSub), "");
+  Pass(200);
+  EXPECT_EQ(world.Story(kSub), "ended(GRACE_EXPIRED)");
+}
+
 TEST_F(PublishTest, UnpublishOfSomethingElseIsIgnored) {
   const v1::PublishGrant old = world.Granted(kA, 1);
   const v1::PublishGrant next = world.Granted(kB, 1);

@@ -86,7 +86,7 @@ class FakeNode final : public node::Node {
   const std::string& listen() const override { return listen_; }
   std::shared_ptr<const v1::Configuration> configuration() const override { return configuration_; }
   v1::AppSettings settings(std::string_view stream) const override {
-    return config::ResolveApp(*configuration_, stream);
+    return config::StreamSettings(*configuration_).For(stream);
   }
 
  private:

@@ -230,6 +230,20 @@ TEST_F(SessionTest, PublisherWithoutMediaIsClosed) {
   EXPECT_EQ(world_.Ends("publisher", "publish_idle"), 1u);
 }
 
+TEST_F(SessionTest, PublishersTakeOverWhatTheConfigurationSaysNow) {
+  world_.node.config.mutable_defaults()->set_publish_idle_timeout(600'000);
+  world_.StartServer();
+  Peer& peer = Publisher();
+  EXPECT_EQ(bus().publish_options.grace_ms, 15'000u);
+  v1::AppSettings& pattern = (*world_.node.config.mutable_streams())["*/cam1"];
+  pattern.set_grace(7'000);
+  ASSERT_TRUE(world_.Until([&] { return bus().publish_options.grace_ms == 7'000u; }));
+  EXPECT_FALSE(peer.closed);
+  pattern.set_publish_idle_timeout(300);
+  ASSERT_TRUE(world_.Until([&] { return peer.closed; }));
+  EXPECT_EQ(world_.Ends("publisher", "publish_idle"), 1u);
+}
+
 TEST_F(SessionTest, PublisherWithoutARouterIsToldSo) {
   world_.node.config.mutable_defaults()->set_wait_timeout(300);
   world_.StartServer();

@@ -42,7 +42,7 @@ class FakeNode : public node::Node {
     return std::make_shared<const v1::Configuration>(config);
   }
   v1::AppSettings settings(std::string_view stream) const override {
-    return config::ResolveApp(config, stream);
+    return config::StreamSettings(config).For(stream);
   }
 
   v1::Configuration config;

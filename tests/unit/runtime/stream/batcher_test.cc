@@ -87,5 +87,18 @@ TEST_F(BatcherTest, ThriftyIsBoundedInFramesAndBytes) {
   EXPECT_THAT(sent_.back(), ElementsAre(4));
 }
 
+TEST_F(BatcherTest, AnotherPolicyHoldsForWhatIsPendingToo) {
+  Make({});
+  Audio(1, 0);
+  batcher_->SetPolicy(350 * kMs, 40 * kMs);
+  EXPECT_EQ(batcher_->NextDeadline(), 350 * kMs);
+  Video(2, 10 * kMs);
+  EXPECT_TRUE(sent_.empty());
+  batcher_->SetPolicy(0, 20 * kMs);
+  EXPECT_EQ(batcher_->NextDeadline(), 20 * kMs);
+  Video(3, 15 * kMs);
+  EXPECT_THAT(sent_, ElementsAre(ElementsAre(1, 2, 3)));
+}
+
 }  // namespace
 }  // namespace millrace::stream

@@ -49,6 +49,10 @@ class FakeBus : public bus::Client {
     void Send(std::span<const media::Frame> frames) override {
       bus_.batches.emplace_back(frames.begin(), frames.end());
     }
+    void SetGrace(uint32_t grace_ms, uint32_t grace_after_unpublish_ms) override {
+      bus_.publish_options.grace_ms = grace_ms;
+      bus_.publish_options.grace_after_unpublish_ms = grace_after_unpublish_ms;
+    }
     void Unpublish(bool lost) override { bus_.unpublished_lost.push_back(lost); }
     FakeBus& bus_;
   };

@@ -1,5 +1,6 @@
 // Viewers on real sockets, fed by a bus that the test plays.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -151,7 +152,8 @@ class FeedTest : public testing::Test {
     settings.set_gop_limit(1 << 20);
     return settings;
   }
-  std::unique_ptr<TestViewer> View(const std::string& stream, bool video_only = false) {
+  std::unique_ptr<TestViewer> View(const std::string& stream, bool video_only = false,
+                                   uint32_t wait_timeout_ms = 0) {
     auto viewer = std::make_unique<TestViewer>(io());
     viewer->record = std::make_shared<rpc::SessionRecord>(v1::Session());
     ViewerOptions options{stream,
@@ -159,6 +161,7 @@ class FeedTest : public testing::Test {
                           {video_only ? "video" : "all",
                            [video_only] { return std::make_unique<TextMuxer>(video_only); }},
                           Settings()};
+    if (wait_timeout_ms > 0) options.settings.set_wait_timeout(wait_timeout_ms);
     viewer->viewer = hub_.View(0, viewer->server, options, viewer->record, *viewer);
     return viewer;
   }
@@ -244,6 +247,41 @@ TEST_F(FeedTest, AStreamThatDoesNotComeEndsTheWait) {
   ASSERT_TRUE(RunUntil([&] { return viewer->end.has_value(); }));
   EXPECT_EQ(*viewer->end, ViewerEnd::kWaitTimeout);
   EXPECT_EQ(viewer->client.available(), 0u);
+}
+
+TEST_F(FeedTest, ViewersThatAreThereAreTreatedAsTheNewSettingsSay) {
+  slow_viewer_timeout_ms_ = 3'600'000;
+  auto slow = View("live/a");
+  auto waiting = View("live/none", false, /*wait_timeout_ms=*/600'000);
+  auto& bus = Bus("live/a");
+  Bus("live/none").OnWaiting();
+  bus.OnTracks(1, Tracks(1));
+  const std::string body(50'000, 'x');
+  int dts = 0;
+  const auto blocked = [&] {
+    Send(bus, true, {MakeFrame(dts += 40, body)});
+    return slow->record->frames_dropped.load() > 0;
+  };
+  ASSERT_TRUE(RunUntil(blocked));
+  std::vector<std::string> asked;
+  hub_.Reconfigure([&](std::string_view stream) {
+    asked.emplace_back(stream);
+    v1::AppSettings settings = Settings();
+    settings.set_slow_viewer_timeout(100);
+    settings.set_wait_timeout(100);
+    return settings;
+  });
+  ASSERT_TRUE(RunUntil([&] {
+    Send(bus, true, {MakeFrame(dts += 40, body)});
+    return slow->end.has_value() && waiting->end.has_value();
+  }));
+  EXPECT_EQ(*slow->end, ViewerEnd::kTooSlow);
+  EXPECT_EQ(*waiting->end, ViewerEnd::kWaitTimeout);
+  EXPECT_THAT(asked, testing::UnorderedElementsAre("live/a", "live/none"));
+  // And who comes later, whatever its session has looked up.
+  auto late = View("live/late", false, /*wait_timeout_ms=*/600'000);
+  ASSERT_TRUE(RunUntil([&] { return late->end.has_value(); }));
+  EXPECT_EQ(*late->end, ViewerEnd::kWaitTimeout);
 }
 
 TEST_F(FeedTest, ALaneWithoutItsTrackIsRefused) {

@@ -1,0 +1,108 @@
+#include "control-plane/urls.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "runtime/lifecycle/host_port.h"
+
+namespace millrace::control {
+namespace {
+
+using lifecycle::HostPort;
+
+struct Scheme {
+  const char* name;     // of URLs, and of the gateway's address in Register
+  uint16_t usual_port;  // left out of URLs
+  uint32_t (v1::PublicSettings::*port)() const;
+};
+constexpr Scheme kRtmp{"rtmp", 1935, &v1::PublicSettings::rtmp_port};
+constexpr Scheme kHttp{"http", 80, &v1::PublicSettings::http_port};
+
+struct Player {
+  const char* protocol;
+  const Scheme& scheme;
+  const char* suffix;
+};
+constexpr auto kPlayers = std::to_array<Player>({
+    {"rtmp", kRtmp, ""},
+    {"http-flv", kHttp, ".flv"},
+});
+
+std::optional<HostPort> AddressOfGateway(const char* name,
+                                         const std::map<std::string, NodeRow>& nodes) {
+  std::optional<HostPort> best;
+  for (const auto& [node, row] : nodes) {
+    const auto& addresses = row.node.registration().addresses();
+    const auto found = addresses.find(name);
+    if (!row.node.attached() || found == addresses.end()) continue;
+    const absl::StatusOr<HostPort> address = lifecycle::ParseHostPort(found->second);
+    if (!address.ok() || address->host.empty()) continue;
+    if (row.node.ready() && !row.node.draining()) return *address;
+    if (!best) best = *address;
+  }
+  return best;
+}
+
+// "rtmp://media.example.org:11935/"
+std::optional<std::string> Base(const Scheme& scheme, const v1::Configuration& configuration,
+                                const std::map<std::string, NodeRow>& nodes) {
+  const v1::PublicSettings& settings = configuration.public_();
+  const std::string& host = settings.host().empty() ? configuration.public_host() : settings.host();
+  HostPort address{host, static_cast<uint16_t>((settings.*scheme.port)())};
+  if (address.host.empty() || address.port == 0) {
+    const std::optional<HostPort> gateway = AddressOfGateway(scheme.name, nodes);
+    if (!gateway) return std::nullopt;
+    if (address.host.empty()) address.host = gateway->host;
+    if (address.port == 0) address.port = gateway->port;
+  }
+  if (address.host.starts_with('[') && address.host.ends_with(']')) {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  }
+  std::string text = address.ToString();
+  if (address.port == scheme.usual_port) text.resize(text.rfind(':'));
+  return fmt::format("{}://{}/", scheme.name, text);
+}
+
+// Everything but unreserved characters (RFC 3986 §2.3) and '/'. Both gateways decode it.
+std::string Encoded(std::string_view name) {
+  std::string encoded;
+  for (const char c : name) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '.' || c == '_' || c == '~' || c == '/';
+    if (plain) {
+      encoded += c;
+    } else {
+      encoded += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return encoded;
+}
+
+}  // namespace
+
+v1::StreamUrls UrlsOf(std::string_view stream, const v1::Configuration& configuration,
+                      const std::map<std::string, NodeRow>& nodes) {
+  v1::StreamUrls urls;
+  const std::string path = Encoded(stream);
+  if (const auto base = Base(kRtmp, configuration, nodes)) {
+    v1::StreamUrl& url = *urls.add_publish();
+    url.set_protocol("rtmp");
+    url.set_url(*base + path);
+    const size_t slash = path.rfind('/');
+    url.set_server(*base + path.substr(0, slash));
+    url.set_key(path.substr(slash + 1));
+  }
+  for (const Player& player : kPlayers) {
+    const auto base = Base(player.scheme, configuration, nodes);
+    if (!base) continue;
+    v1::StreamUrl& url = *urls.add_play();
+    url.set_protocol(player.protocol);
+    url.set_url(*base + path + player.suffix);
+  }
+  return urls;
+}
+
+}  // namespace millrace::control
