@@ -25,6 +25,8 @@ constexpr int kKeepIdleSeconds = 30;
 constexpr int kKeepIntervalSeconds = 10;
 constexpr int kKeepProbes = 3;
 constexpr int kUserTimeoutMs = 45'000;
+// So many beyond max_connections are told so; what comes on top is closed without a word.
+constexpr uint32_t kToldFull = 64;
 
 void SetOptions(tcp::socket& socket) {
   const auto set = [&](int level, int name, int value) {
@@ -55,6 +57,14 @@ absl::Status Server::Start() {
   acceptor_.emplace(*std::move(acceptor));
   port_ = acceptor_->local_endpoint().port();
   node_.logger().Info("listening", {{"protocol", "rtmp"}, {"port", port_}});
+  if (!acceptor_->local_endpoint().address().is_loopback()) {
+    node_.logger().Warning(
+        "publishing is open to the world",
+        {{"listen", node_.listen()},
+         {"detail",
+          "Nothing restricts who may publish: whoever reaches this port can. Let a "
+          "firewall admit the encoders alone, or listen on a private address."}});
+  }
   Accept();
   return absl::OkStatus();
 }
@@ -90,17 +100,17 @@ void Server::Accept() {
 void Server::Admit(size_t shard, tcp::socket socket) {
   Session::Options options;
   options.settings = node_.configuration()->rtmp();
-  if (connections_ >= options.settings.max_connections()) {
-    node_.metrics()
-        .Counter("millrace_connections_refused_total",
-                 "Connections that were closed at once because there are too many.",
-                 {{"protocol", "rtmp"}})
-        .Increment();
-    return;  // closes the socket
+  const bool full = connections_ >= options.settings.max_connections();
+  if (full) {
+    node::CountRefusal(node_.metrics(), "rtmp", "too_many_connections");
+    if (told_full_ >= kToldFull) return;  // closes the socket
+    options.refusal = "this server is full: try another one, or again later";
   }
-  ++connections_;
+  std::atomic<uint32_t>& count = full ? told_full_ : connections_;
+  options.limits = &limits_;
+  ++count;
   options.draining = [this] { return draining_.load(); };
-  options.on_end = [this] { --connections_; };
+  options.on_end = [&count] { --count; };
   SetOptions(socket);
   asio::post(node_.shards().at(shard), [this, shard, socket = std::move(socket),
                                         options = std::move(options)]() mutable {

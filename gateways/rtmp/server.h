@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "gateways/rtmp/session_shard.h"
+#include "runtime/node/client_limits.h"
 #include "runtime/node/node.h"
 
 namespace millrace::rtmp {
@@ -33,7 +34,9 @@ class Server final : public node::Service {
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;
   boost::asio::steady_timer retry_;
   uint16_t port_ = 0;
+  node::ClientLimits limits_;
   std::atomic<uint32_t> connections_{0};
+  std::atomic<uint32_t> told_full_{0};  // those that are only told that there are too many
   std::atomic<bool> draining_{false};
 };
 

@@ -181,6 +181,14 @@ absl::Status ServerConversation::OnConnect(double transaction, const std::vector
     SendControl(MessageType::kSetPeerBandwidth, window);
     writer_.SetChunkSize(options_.chunk_size, output_);
   }
+  if (!options_.refusal.empty()) {
+    SendCommand(0, {"_error", transaction > 0 ? transaction : 1, Null{},
+                    MakeObject({{"level", "error"},
+                                {"code", "NetConnection.Connect.Rejected"},
+                                {"description", options_.refusal}})});
+    events_.push_back(ConnectRefused{});
+    return absl::OkStatus();
+  }
   connected_ = true;
   SendResult(transaction > 0 ? transaction : 1,
              MakeObject({{"fmsVer", "FMS/3,5,3,888"}, {"capabilities", 31}, {"mode", 1}}),
@@ -297,6 +305,7 @@ void ServerConversation::AcceptPublish() {
 void ServerConversation::RejectPublish(Refusal refusal, std::string_view text) {
   const char* code = refusal == Refusal::kUnauthorized ? "NetStream.Publish.Unauthorized"
                      : refusal == Refusal::kFailed     ? "NetStream.Failed"
+                     : refusal == Refusal::kTooMuch    ? "NetStream.Publish.Rejected"
                                                        : "NetStream.Publish.BadName";
   SendStatus("error", code, text);
   role_ = Role::kNone;

@@ -30,6 +30,7 @@ struct ConversationOptions {
   ChunkLimits limits;
   uint32_t chunk_size = 60'000;      // of what we send, media included
   uint32_t window_size = 2'500'000;  // of acknowledgements, both ways
+  std::string refusal;               // why nobody may connect; empty: everybody may
 };
 
 // What the client is told when it is turned away.
@@ -38,6 +39,7 @@ enum class Refusal {
   kUnauthorized,
   kNotFound,  // play of a stream that nobody publishes
   kFailed,    // the server cannot
+  kTooMuch,   // beyond a limit; of publishers only
 };
 
 class ServerConversation {

@@ -18,6 +18,9 @@ struct Connected {
   std::string user_agent;  // flashVer
 };
 
+// The client was told ConversationOptions::refusal: send what there is to say and hang up.
+struct ConnectRefused {};
+
 // Answer with AcceptPublish or RejectPublish; media may follow before that.
 struct PublishRequest {
   Target target;
@@ -50,7 +53,7 @@ struct Metadata {
   media::amf::Value value;  // object or ECMA array
 };
 
-using Event = std::variant<Connected, PublishRequest, PlayRequest, UnpublishRequest, StopRequest,
-                           VideoData, AudioData, Metadata>;
+using Event = std::variant<Connected, ConnectRefused, PublishRequest, PlayRequest, UnpublishRequest,
+                           StopRequest, VideoData, AudioData, Metadata>;
 
 }  // namespace millrace::rtmp

@@ -30,6 +30,7 @@ std::string Describe(const Event& event) {
     std::string operator()(const Connected& one) {
       return "connected " + one.app + " " + one.user_agent;
     }
+    std::string operator()(const ConnectRefused&) { return "refused"; }
     std::string operator()(const PublishRequest& one) { return "publish " + Text(one.target); }
     std::string operator()(const PlayRequest& one) { return "play " + Text(one.target); }
     std::string operator()(const UnpublishRequest&) { return "unpublish"; }
@@ -282,6 +283,15 @@ TEST(Conversation, ChunkSizeIsSetBeforeAnyLongMessage) {
   EXPECT_EQ(found - output.begin(), 16 + 17);  // behind window and bandwidth
 }
 
+TEST(Conversation, WhoeverConnectsToAServerThatIsFullIsToldAndGetsNoFurther) {
+  ConversationOptions options;
+  options.refusal = "this server is full";
+  Dialogue dialogue(options);
+  EXPECT_THAT(dialogue.Feed(ClientBytes().Connect()), ElementsAre("refused"));
+  EXPECT_THAT(dialogue.Answers(), Contains("_error 1 NetConnection.Connect.Rejected"));
+  EXPECT_THAT(dialogue.Feed(ClientBytes().Publish()), IsEmpty());
+}
+
 TEST(Conversation, AcceptedPublish) {
   Dialogue dialogue;
   dialogue.Feed(Client().Publish());
@@ -296,6 +306,7 @@ TEST(Conversation, RejectedPublishSaysWhy) {
     const char* code;
   } cases[] = {{Refusal::kBadName, "NetStream.Publish.BadName"},
                {Refusal::kUnauthorized, "NetStream.Publish.Unauthorized"},
+               {Refusal::kTooMuch, "NetStream.Publish.Rejected"},
                {Refusal::kFailed, "NetStream.Failed"}};
   for (const auto& one : cases) {
     Dialogue dialogue;
