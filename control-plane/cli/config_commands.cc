@@ -8,11 +8,11 @@
 namespace millrace::cli {
 namespace {
 
-// No key of the file restricts who may publish, so this holds for every file.
 constexpr char kOpenPublishing[] =
-    "warning: publishing is open to whoever reaches an RTMP gateway's port. Where that is more "
-    "than "
-    "this machine (--listen), let a firewall admit the encoders alone.";
+    "warning: whoever reaches an RTMP gateway's port may publish to every application that names "
+    "no "
+    "publishers. Set `defaults: {publishers: {user: password}}`, or let a firewall admit the "
+    "encoders alone.";
 
 int Show(const Context& context) {
   const auto response = context.client().GetConfiguration();
@@ -32,7 +32,7 @@ int Check(const Context& context) {
   if (configuration.ok()) {
     context.out << (context.json ? std::string("{\"ok\":true}") : fmt::format("{}: good", file))
                 << "\n";
-    context.err << kOpenPublishing << "\n";
+    if (configuration->defaults().publishers().empty()) context.err << kOpenPublishing << "\n";
     return kOk;
   }
   // A file that cannot be read or is wrong is a failed check, not wrong usage.

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "gateways/rtmp/crypto.h"
 #include "gateways/rtmp/session.h"
 #include "runtime/loop/listen.h"
 
@@ -25,6 +26,8 @@ constexpr int kKeepIdleSeconds = 30;
 constexpr int kKeepIntervalSeconds = 10;
 constexpr int kKeepProbes = 3;
 constexpr int kUserTimeoutMs = 45'000;
+// So long a gateway may take to hear from its control plane.
+constexpr auto kConfigurationTime = std::chrono::seconds(3);
 // So many beyond max_connections are told so; what comes on top is closed without a word.
 constexpr uint32_t kToldFull = 64;
 
@@ -41,9 +44,21 @@ void SetOptions(tcp::socket& socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
+// New with each process: nobody else can make a challenge, and a restart ends all that are open.
+Login::Secret NewSecret() {
+  Login::Secret secret;
+  OpenSslRandom(secret);
+  return secret;
+}
+
 }  // namespace
 
-Server::Server(node::Node& node) : node_(node), retry_(node.shards().home()) {
+Server::Server(node::Node& node)
+    : node_(node),
+      publishers_(node),
+      login_(publishers_, OpenSslMd5, OpenSslHmacSha256, NewSecret()),
+      retry_(node.shards().home()),
+      warning_(node.shards().home()) {
   for (size_t i = 0; i < node.shards().size(); ++i) {
     shards_.push_back(std::make_unique<SessionShard>(node, i));
   }
@@ -57,20 +72,29 @@ absl::Status Server::Start() {
   acceptor_.emplace(*std::move(acceptor));
   port_ = acceptor_->local_endpoint().port();
   node_.logger().Info("listening", {{"protocol", "rtmp"}, {"port", port_}});
-  if (!acceptor_->local_endpoint().address().is_loopback()) {
-    node_.logger().Warning(
-        "publishing is open to the world",
-        {{"listen", node_.listen()},
-         {"detail",
-          "Nothing restricts who may publish: whoever reaches this port can. Let a "
-          "firewall admit the encoders alone, or listen on a private address."}});
-  }
+  if (!acceptor_->local_endpoint().address().is_loopback()) WarnOfOpenDoors();
   Accept();
   return absl::OkStatus();
 }
 
+// Once the configuration has come, which may restrict who publishes.
+void Server::WarnOfOpenDoors() {
+  warning_.expires_after(kConfigurationTime);
+  warning_.async_wait([this](const boost::system::error_code& error) {
+    if (error || !node_.configuration()->defaults().publishers().empty()) return;
+    node_.logger().Warning(
+        "publishing is open to the world",
+        {{"listen", node_.listen()},
+         {"detail",
+          "Whoever reaches this port may publish to every application that names no "
+          "publishers. Name some for all (defaults), let a firewall admit the encoders "
+          "alone, or listen on a private address."}});
+  });
+}
+
 void Server::StopAccepting() {
   draining_ = true;
+  warning_.cancel();
   retry_.cancel();
   boost::system::error_code ignored;
   if (acceptor_.has_value()) acceptor_->close(ignored);
@@ -107,8 +131,9 @@ void Server::Admit(size_t shard, tcp::socket socket) {
     options.refusal = "this server is full: try another one, or again later";
   }
   std::atomic<uint32_t>& count = full ? told_full_ : connections_;
-  options.limits = &limits_;
   ++count;
+  options.limits = &limits_;
+  options.login = &login_;
   options.draining = [this] { return draining_.load(); };
   options.on_end = [&count] { --count; };
   SetOptions(socket);

@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "gateways/rtmp/protocol/login.h"
+#include "gateways/rtmp/publishers.h"
 #include "gateways/rtmp/session_shard.h"
 #include "runtime/node/client_limits.h"
 #include "runtime/node/node.h"
@@ -27,12 +29,16 @@ class Server final : public node::Service {
 
  private:
   void Accept();
+  void WarnOfOpenDoors();
   void Admit(size_t shard, boost::asio::ip::tcp::socket socket);
 
   node::Node& node_;
+  const ConfiguredPublishers publishers_;
+  const Login login_;
   std::vector<std::unique_ptr<SessionShard>> shards_;
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;
   boost::asio::steady_timer retry_;
+  boost::asio::steady_timer warning_;
   uint16_t port_ = 0;
   node::ClientLimits limits_;
   std::atomic<uint32_t> connections_{0};

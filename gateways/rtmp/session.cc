@@ -64,8 +64,14 @@ node::ClientLimits::Shares Enter(node::Node& node, node::ClientLimits* limits,
   return {};
 }
 
-ConversationOptions OptionsFrom(const v1::RtmpSettings& settings, const std::string& refusal) {
+int64_t MillisecondsOf(Clock::time_point time) {
+  return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
+}
+
+ConversationOptions OptionsFrom(const v1::RtmpSettings& settings, const Login* login,
+                                const std::string& refusal) {
   ConversationOptions options;
+  options.login = login;
   options.refusal = refusal;
   options.limits.max_message = settings.max_message();
   options.limits.max_partial = settings.max_partial();
@@ -84,7 +90,8 @@ Session::Session(SessionShard& shard, tcp::socket socket, Options options)
       peer_(PeerOf(socket_)),
       refusal_(options_.refusal),
       connection_shares_(Enter(node_, options_.limits, address_, refusal_)),
-      conversation_(OptionsFrom(options_.settings, refusal_), OpenSslHmacSha256, OpenSslRandom),
+      conversation_(OptionsFrom(options_.settings, options_.login, refusal_), OpenSslHmacSha256,
+                    OpenSslRandom),
       since_(Clock::now()) {}
 
 Session::~Session() = default;
@@ -158,7 +165,7 @@ bool Session::CountRead(size_t size) {
 
 void Session::Process(media::Bytes bytes) {
   const bool was_handshaken = conversation_.handshaken();
-  conversation_.Append(bytes);
+  conversation_.Append(bytes, MillisecondsOf(Clock::now()));
   while (phase_ == Phase::kOpen) {
     auto event = conversation_.Next();
     if (!event.ok()) {

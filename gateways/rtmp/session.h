@@ -33,6 +33,7 @@ class Session final : public std::enable_shared_from_this<Session>,
     v1::RtmpSettings settings;
     std::string refusal;  // the server is full: what whoever connects is told
     node::ClientLimits* limits = nullptr;
+    const Login* login = nullptr;  // outlives the session
     // Publishers are cut to move elsewhere, so that their streams keep their viewers.
     std::function<bool()> draining;
     std::function<void()> on_end;  // once, on the shard
@@ -65,11 +66,13 @@ class Session final : public std::enable_shared_from_this<Session>,
   void On(ConnectRefused& event);
   void On(PublishRequest& event);
   void On(PlayRequest& event);
+  void On(LoginRefused& event);
   void On(UnpublishRequest& event);
   void On(StopRequest& event);
   void On(VideoData& event);
   void On(AudioData& event);
   void On(Metadata& event);
+  void On(Ignored& event);
   void OnMedia(media::flv::TagType type, int64_t timestamp_ms, const media::Payload& body);
   void BeginPlay();
 
@@ -83,10 +86,12 @@ class Session final : public std::enable_shared_from_this<Session>,
   void OnEnded(stream::ViewerEnd end, const std::string& text) override;
 
   // The reason why `target` may not be published or played, or nothing.
-  std::optional<std::string> WhyNot(const Target& target, bool& banned) const;
+  std::optional<std::string> WhyNot(const Target& target, std::string_view user,
+                                    bool& banned) const;
   // Whether there is room for one more publisher; else it has been told.
   bool TakePublisherShares(const Target& target);
-  void OpenRecord(const Target& target, v1::Role role);
+  // `user`: who logged in, or who is said to be there.
+  void OpenRecord(const Target& target, std::string_view user, v1::Role role);
   void CloseRecord(const char* reason);
   void Kick(const rpc::KickOrder& order);
 
