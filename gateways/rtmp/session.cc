@@ -128,18 +128,17 @@ bool Session::ReadAvailable() {
     boost::system::error_code error;
     const size_t most = paced_ ? kPacedRead : buffer.size();
     const size_t size = socket_.read_some(asio::buffer(buffer.data(), most), error);
-    if (error == asio::error::would_block || error == asio::error::try_again) {
-      // It is not us any more whom the publisher waits for.
-      if (std::exchange(paced_, false)) Flush();
-      return true;
-    }
+    const bool drained = size < most;
+    // It is not us any more whom the publisher waits for.
+    if (drained && std::exchange(paced_, false)) Flush();
+    if (error == asio::error::would_block || error == asio::error::try_again) return true;
     if (error) return false;
     const bool counted = CountRead(size);
     // What comes after the last word is read only so that closing does not reset the connection
     // before the client has read that word.
     if (phase_ == Phase::kOpen) Process(buffer.first(size));
     if (!counted) CountRead(size);  // it held the request that opened the record
-    if (TooFast() || size < most) return true;
+    if (TooFast() || drained) return true;
   }
   return true;
 }
