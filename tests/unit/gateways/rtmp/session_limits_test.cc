@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "gateways/rtmp/session.h"
 #include "tests/unit/gateways/rtmp/session_world.h"
 
@@ -43,8 +45,7 @@ TEST_F(LimitsTest, AnAddressHasSoManyConnections) {
   limits().set_connections_per_address(1);
   world_.StartServer();
   Peer& first = world_.Greet({});
-  ASSERT_TRUE(
-      world_.Until([&] { return first.Heard("_result 1 NetConnection.Connect.Success"); }));
+  ASSERT_TRUE(world_.Until([&] { return first.Heard("_result 1 NetConnection.Connect.Success"); }));
   Peer& second = world_.Greet({});
   ASSERT_TRUE(Closes(second));
   EXPECT_FALSE(second.reset);
@@ -135,13 +136,21 @@ TEST_F(LimitsTest, APublisherAheadOfRealTimeIsReadMoreSlowlyAndLosesNothing) {
   live().set_publish_idle_timeout(1000);
   world_.StartServer();
   Peer& peer = Publisher();
+  const uint8_t window[] = {0, 3, 0, 0};  // acknowledge every 192 KiB
+  peer.Send(ClientBytes().Raw(MessageType::kWindowAckSize, window));
   constexpr int kFrames = 1500;  // video and audio: about 20 s
   peer.Send(world_.Media(kFrames));
   ASSERT_TRUE(world_.Until([&] { return FramesSent() > 0; }));
   EXPECT_LT(FramesSent(), kFrames / 2u);
-  // A goodbye behind it comes when its turn has come.
-  peer.Send(ClientBytes().Command({"FCUnpublish", 6, media::amf::Null{}, "cam1"}));
   const auto begin = Clock::now();
+  // Acknowledgements wait until there is nothing to read any more, not until the end.
+  const auto acknowledged = [&] {
+    return std::any_of(peer.heard.begin(), peer.heard.end(),
+                       [](const std::string& one) { return one.starts_with("ack "); });
+  };
+  EXPECT_FALSE(acknowledged());
+  ASSERT_TRUE(world_.Until(acknowledged, SessionWorld::Milliseconds(30'000)));
+  peer.Send(ClientBytes().Command({"FCUnpublish", 6, media::amf::Null{}, "cam1"}));
   ASSERT_TRUE(world_.Until([&] { return !bus().unpublished_lost.empty(); },
                            SessionWorld::Milliseconds(30'000)));
   EXPECT_GT(Clock::now() - begin, SessionWorld::Milliseconds(1'000));
