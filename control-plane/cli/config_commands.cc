@@ -24,6 +24,11 @@ std::string SourceText(const v1::GetConfigurationResponse& response) {
       return "nothing is configured";
   }
 }
+constexpr char kOpenPublishing[] =
+    "warning: whoever reaches an RTMP gateway's port may publish to every application that names "
+    "no "
+    "publishers. Set `defaults: {publishers: {user: password}}`, or let a firewall admit the "
+    "encoders alone.";
 
 int Show(const Context& context) {
   const auto response = context.client().GetConfiguration();
@@ -60,6 +65,7 @@ int Check(const Context& context) {
   if (configuration.ok()) {
     context.out << (context.json ? std::string("{\"ok\":true}") : fmt::format("{}: good", file))
                 << "\n";
+    if (configuration->defaults().publishers().empty()) context.err << kOpenPublishing << "\n";
     return kOk;
   }
   // A file that cannot be read or is wrong is a failed check, not wrong usage.

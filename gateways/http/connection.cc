@@ -14,6 +14,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "gateways/http/request.h"
@@ -103,6 +104,15 @@ asio::awaitable<ReadResult> Connection::Read(const ReadLimits& limits) {
     // RFC 9112 §3.2.
     if (parser.get().version() >= 11 && parser.get().count(beast::http::field::host) != 1) {
       co_return Problem{Fault::kMalformed, "An HTTP/1.1 request has one Host field.", ""};
+    }
+    if (parser.get().target().size() > limits.max_target) {
+      co_return Problem{Fault::kTargetTooLong,
+                        fmt::format("The address may have {} bytes.", limits.max_target), ""};
+    }
+    const auto fields = std::distance(parser.get().begin(), parser.get().end());
+    if (static_cast<size_t>(fields) > limits.max_fields) {
+      co_return Problem{Fault::kTooManyFields,
+                        fmt::format("The header may have {} fields.", limits.max_fields), ""};
     }
     co_return ToRequest(parser);
   }

@@ -36,6 +36,8 @@ using ReadResult = std::variant<Request, Problem, Gone>;
 struct ReadLimits {
   std::chrono::milliseconds header_timeout{5'000};
   size_t max_header = 16 * 1024;
+  size_t max_target = 8 * 1024;  // RFC 9112 §3: at least 8000
+  size_t max_fields = 100;
 };
 
 // Belongs to one shard; held by shared_ptr. One operation at a time.

@@ -35,10 +35,16 @@ Row RowOf(Fault fault) {
       return {"kicked", 403, "The session was closed by an operator"};
     case Fault::kHeaderTooLarge:
       return {"header_too_large", 431, "The request's header is too large"};
+    case Fault::kTooManyFields:
+      return {"too_many_fields", 431, "The request's header has too many fields"};
+    case Fault::kTargetTooLong:
+      return {"target_too_long", 414, "The address is too long"};
     case Fault::kHeaderTimeout:
       return {"header_timeout", 408, "The request did not arrive in time"};
     case Fault::kTooManyConnections:
       return {"too_many_connections", 503, "This node is full"};
+    case Fault::kConnectionsPerAddress:
+      return {"connections_per_address", 429, "Too many connections from one address"};
     case Fault::kDraining:
       return {"draining", 503, "This node is about to stop"};
   }
@@ -58,11 +64,18 @@ bool IsProtocolError(Fault fault) {
     case Fault::kInvalidName:
     case Fault::kMethod:
     case Fault::kHeaderTooLarge:
+    case Fault::kTooManyFields:
+    case Fault::kTargetTooLong:
     case Fault::kHeaderTimeout:
       return true;
     default:
       return false;
   }
+}
+
+bool IsRefusal(Fault fault) {
+  return fault == Fault::kTooManyConnections || fault == Fault::kConnectionsPerAddress ||
+         fault == Fault::kDraining;
 }
 
 std::string RenderProblem(const Problem& problem) {

@@ -18,9 +18,12 @@ enum class Fault {
   kBanned,        // a ban is in force
   kKicked,        // closed by an operator before the first byte
   kHeaderTooLarge,
+  kTooManyFields,
+  kTargetTooLong,
   kHeaderTimeout,  // the request did not arrive in time
   kTooManyConnections,
-  kDraining,  // this node is about to stop
+  kConnectionsPerAddress,  // the client's address has as many as it may
+  kDraining,               // this node is about to stop
 };
 
 // "no_such_stream" …: the document's `code`, the log field and the metric label.
@@ -28,6 +31,9 @@ const char* FaultName(Fault fault);
 unsigned FaultStatus(Fault fault);
 // The client's doing, rather than ours or an operator's.
 bool IsProtocolError(Fault fault);
+
+// There is no room: counted by millrace_refusals_total.
+bool IsRefusal(Fault fault);
 
 // What is wrong and, in `detail`, what to do about it. `instance`: the path asked for, without its
 // query (which may hold secrets).

@@ -117,6 +117,14 @@ Route RouteRequest(std::string_view target) {
                     "The argument 'only' is 'audio' or 'video'; leave it out for both.");
     }
   }
+  if (const std::optional<std::string> start = QueryArgument(query, "start")) {
+    if (!v1::StartSetting_Parse(*start, &play.start) ||
+        play.start == v1::START_SETTING_UNSPECIFIED) {
+      return refuse(Fault::kBadQuery,
+                    "The argument 'start' is 'live', 'key' or 'oldest'; leave it out for what the "
+                    "operator chose.");
+    }
+  }
   return play;
 }
 

@@ -8,6 +8,7 @@
 
 #include "gateways/http/flv/flv_muxer.h"
 #include "gateways/http/problem.h"
+#include "millrace/v1/config.pb.h"
 
 namespace millrace::http {
 
@@ -15,6 +16,7 @@ struct Index {};  // GET /
 struct Play {     // GET /app/name.flv
   std::string stream;
   Selection selection = Selection::kAll;
+  v1::StartSetting start = v1::START_SETTING_UNSPECIFIED;  // as the application says
 };
 using Route = std::variant<Index, Play, Problem>;
 

@@ -28,6 +28,10 @@ std::string_view ReasonPhrase(unsigned status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 414:
+      return "URI Too Long";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 503:
@@ -45,6 +49,8 @@ constexpr std::string_view kIndex =
     "  /app/name.flv              HTTP-FLV: mpegts.js, flv.js, ffplay, VLC\n"
     "  /app/name.flv?only=audio   its sound alone\n"
     "  /app/name.flv?only=video   its pictures alone\n"
+    "  /app/name.flv?start=live   from the next key frame; start=key: from the last one;\n"
+    "                             start=oldest: from the oldest one that is held\n"
     "\n"
     "A stream that nobody publishes yet is waited for, then answered with 404.\n";
 
@@ -80,7 +86,7 @@ Response ProblemResponse(const Problem& problem) {
   response.Set("Content-Type", "application/problem+json");
   response.Set("Cache-Control", "no-store");
   if (problem.fault == Fault::kMethod) response.Set("Allow", std::string(kMethods));
-  if (response.status == 503) response.Set("Retry-After", "5");
+  if (IsRefusal(problem.fault)) response.Set("Retry-After", "5");
   response.body = RenderProblem(problem);
   return response;
 }

@@ -75,7 +75,10 @@ class Server::Impl {
       }
       const size_t most = node_.configuration()->http().max_connections();
       const size_t now = context_.connections;
-      if (now >= most + kToldFull) continue;
+      if (now >= most + kToldFull) {
+        node::CountRefusal(node_.metrics(), "http", "too_many_connections");
+        continue;
+      }
       StartSession(context_, shard, std::move(socket), now >= most);
     }
   }

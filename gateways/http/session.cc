@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -26,8 +27,16 @@ using stream::ViewerEnd;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // What a client may send behind its request while it is being answered.
 constexpr size_t kMaxRubbish = 64 * 1024;
+// Whoever is turned away has so long to ask for the reason.
+constexpr milliseconds kRefusedTime{1'000};
 
 enum class After { kNext, kLinger, kClose };  // what becomes of the connection
+
+// An IPv4 client of a dual-stack socket is shown as one.
+std::string AddressText(const asio::ip::address& address) {
+  const auto parsed = ParseIpAddress(address.to_string());
+  return parsed ? parsed->ToString() : std::string();
+}
 
 int64_t UnixMs() {
   return std::chrono::duration_cast<milliseconds>(
@@ -51,6 +60,10 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     socket_.set_option(tcp::no_delay(true), error);
     peer_ = socket_.remote_endpoint(error);
     if (error) co_return;
+    // A proxy's connections are its clients', who are known when they ask.
+    const auto configuration = node_.configuration();
+    const std::string address = AddressText(peer_.address());
+    if (!node::IsInside(address, configuration->http().trusted_proxies())) Enter(address);
     const bool linger = co_await ServeRequests();
     if (linger) co_await connection_->Linger();
     socket_.close(error);
@@ -66,6 +79,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
       ReadLimits limits;
       limits.header_timeout = milliseconds(configuration->http().header_timeout());
       limits.max_header = configuration->http().max_header();
+      if (over_limit_) limits.header_timeout = std::min(limits.header_timeout, kRefusedTime);
       const ReadResult read = co_await connection_->Read(limits);
       if (std::holds_alternative<Gone>(read)) co_return false;
       After after = After::kNext;
@@ -96,6 +110,12 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     if (full_) {
       return Problem{Fault::kTooManyConnections, "Ask another node, or ask again later.", path};
     }
+    FindClient();
+    if (!Enter(client_.ToString())) {
+      request_.keep_alive = false;
+      return Problem{Fault::kConnectionsPerAddress,
+                     "Close one, or ask the operator for more; or ask again later.", path};
+    }
     if (request_.method == Method::kOther) {
       return Problem{Fault::kMethod, "Ask with GET or HEAD.", path};
     }
@@ -104,7 +124,6 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     const auto* play = std::get_if<Play>(&route);
     if (play == nullptr) return route;
     if (draining) return Problem{Fault::kDraining, "Ask another node, or ask again later.", path};
-    FindClient();
     if (const auto reason = node_.bans().Refusal(play->stream, client_.ToString(), "", UnixMs())) {
       return Problem{
           Fault::kBanned,
@@ -115,8 +134,20 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     return route;
   }
 
+  // Counts the connection as `address`'s; false where that has as many as it may.
+  bool Enter(const std::string& address) {
+    if (address == entered_) return !over_limit_;
+    entered_ = address;
+    shares_.clear();
+    auto shares = context_.limits.Connect(address, node_.configuration()->limits());
+    over_limit_ = !shares.has_value();
+    if (shares) shares_ = *std::move(shares);
+    return !over_limit_;
+  }
+
   void CountFault(const Problem& problem) {
     const char* name = FaultName(problem.fault);
+    if (IsRefusal(problem.fault)) node::CountRefusal(node_.metrics(), "http", name);
     if (IsProtocolError(problem.fault)) {
       node_.metrics()
           .Counter("millrace_protocol_errors_total", "Things that clients did wrong",
@@ -212,6 +243,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
         play_.head ? FlvHeadLane(play.selection)
                    : FlvLane(play.selection, request_.chunks ? Framing::kChunked : Framing::kPlain);
     options.settings = node_.settings(play.stream);
+    if (play.start != v1::START_SETTING_UNSPECIFIED) options.settings.set_start(play.start);
     options.settings.clear_publishers();  // not once a session
     viewer_ = node_.feeds().View(shard_, socket_, std::move(options), record_, *this);
     co_await Watch();
@@ -352,6 +384,9 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
 
   Request request_;
   IpAddress client_;
+  std::string entered_;  // whose connection this counts as
+  bool over_limit_ = false;
+  node::ClientLimits::Shares shares_;
   bool forwarded_ = false;  // the client's address is a proxy's word
 
   log::Logger logger_;

@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "runtime/log/rate_limit.h"
+#include "runtime/node/client_limits.h"
 #include "runtime/node/node.h"
 
 namespace millrace::http {
@@ -18,6 +19,7 @@ struct SessionContext {
   std::atomic<size_t> connections{0};
   std::atomic<bool> draining{false};  // no new viewers; connections are not kept
   log::RateLimit bad_requests;        // lines about them
+  node::ClientLimits limits;
 };
 
 // Serves `socket`, which belongs to shard `shard`, until it is closed; any thread. `full`: the

@@ -26,6 +26,10 @@ constexpr int kKeepIdleSeconds = 30;
 constexpr int kKeepIntervalSeconds = 10;
 constexpr int kKeepProbes = 3;
 constexpr int kUserTimeoutMs = 45'000;
+// So long a gateway may take to hear from its control plane.
+constexpr auto kConfigurationTime = std::chrono::seconds(3);
+// So many beyond max_connections are told so; what comes on top is closed without a word.
+constexpr uint32_t kToldFull = 64;
 
 void SetOptions(tcp::socket& socket) {
   const auto set = [&](int level, int name, int value) {
@@ -53,7 +57,8 @@ Server::Server(node::Node& node)
     : node_(node),
       publishers_(node),
       login_(publishers_, OpenSslMd5, OpenSslHmacSha256, NewSecret()),
-      retry_(node.shards().home()) {
+      retry_(node.shards().home()),
+      warning_(node.shards().home()) {
   for (size_t i = 0; i < node.shards().size(); ++i) {
     shards_.push_back(std::make_unique<SessionShard>(node, i));
   }
@@ -67,12 +72,29 @@ absl::Status Server::Start() {
   acceptor_.emplace(*std::move(acceptor));
   port_ = acceptor_->local_endpoint().port();
   node_.logger().Info("listening", {{"protocol", "rtmp"}, {"port", port_}});
+  if (!acceptor_->local_endpoint().address().is_loopback()) WarnOfOpenDoors();
   Accept();
   return absl::OkStatus();
 }
 
+// Once the configuration has come, which may restrict who publishes.
+void Server::WarnOfOpenDoors() {
+  warning_.expires_after(kConfigurationTime);
+  warning_.async_wait([this](const boost::system::error_code& error) {
+    if (error || !node_.configuration()->defaults().publishers().empty()) return;
+    node_.logger().Warning(
+        "publishing is open to the world",
+        {{"listen", node_.listen()},
+         {"detail",
+          "Whoever reaches this port may publish to every application that names no "
+          "publishers. Name some for all (defaults), let a firewall admit the encoders "
+          "alone, or listen on a private address."}});
+  });
+}
+
 void Server::StopAccepting() {
   draining_ = true;
+  warning_.cancel();
   retry_.cancel();
   boost::system::error_code ignored;
   if (acceptor_.has_value()) acceptor_->close(ignored);
@@ -102,18 +124,18 @@ void Server::Accept() {
 void Server::Admit(size_t shard, tcp::socket socket) {
   Session::Options options;
   options.settings = node_.configuration()->rtmp();
-  if (connections_ >= options.settings.max_connections()) {
-    node_.metrics()
-        .Counter("millrace_connections_refused_total",
-                 "Connections that were closed at once because there are too many.",
-                 {{"protocol", "rtmp"}})
-        .Increment();
-    return;  // closes the socket
+  const bool full = connections_ >= options.settings.max_connections();
+  if (full) {
+    node::CountRefusal(node_.metrics(), "rtmp", "too_many_connections");
+    if (told_full_ >= kToldFull) return;  // closes the socket
+    options.refusal = "this server is full: try another one, or again later";
   }
-  ++connections_;
+  std::atomic<uint32_t>& count = full ? told_full_ : connections_;
+  ++count;
+  options.limits = &limits_;
   options.login = &login_;
   options.draining = [this] { return draining_.load(); };
-  options.on_end = [this] { --connections_; };
+  options.on_end = [&count] { --count; };
   SetOptions(socket);
   asio::post(node_.shards().at(shard), [this, shard, socket = std::move(socket),
                                         options = std::move(options)]() mutable {

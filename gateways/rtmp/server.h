@@ -12,6 +12,7 @@
 #include "gateways/rtmp/protocol/login.h"
 #include "gateways/rtmp/publishers.h"
 #include "gateways/rtmp/session_shard.h"
+#include "runtime/node/client_limits.h"
 #include "runtime/node/node.h"
 
 namespace millrace::rtmp {
@@ -28,6 +29,7 @@ class Server final : public node::Service {
 
  private:
   void Accept();
+  void WarnOfOpenDoors();
   void Admit(size_t shard, boost::asio::ip::tcp::socket socket);
 
   node::Node& node_;
@@ -36,8 +38,11 @@ class Server final : public node::Service {
   std::vector<std::unique_ptr<SessionShard>> shards_;
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;
   boost::asio::steady_timer retry_;
+  boost::asio::steady_timer warning_;
   uint16_t port_ = 0;
+  node::ClientLimits limits_;
   std::atomic<uint32_t> connections_{0};
+  std::atomic<uint32_t> told_full_{0};  // those that are only told that there are too many
   std::atomic<bool> draining_{false};
 };
 

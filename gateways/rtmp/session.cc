@@ -1,5 +1,6 @@
 #include "gateways/rtmp/session.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -18,6 +19,7 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // Reads before another session gets its turn.
@@ -25,6 +27,9 @@ constexpr int kMaxReads = 8;
 // Answers that a client leaves unread before it is taken for dead or hostile.
 constexpr size_t kMaxUnsent = 256 * 1024;
 constexpr auto kHangUpTime = std::chrono::seconds(1);
+// Of a publisher that is ahead of its time, so that little media comes at once between pauses.
+constexpr size_t kPacedRead = 16 * 1024;
+constexpr milliseconds kMinPause{20};
 
 // Of the client; an IPv4 client of a dual-stack socket is shown as one.
 asio::ip::address AddressOf(const tcp::socket& socket) {
@@ -45,13 +50,29 @@ std::string PeerOf(const tcp::socket& socket) {
   return address.is_v6() ? "[" + host + "]:" + port : host + ":" + port;
 }
 
+// Shares of the connection where there is room for it, else why not in `refusal`.
+node::ClientLimits::Shares Enter(node::Node& node, node::ClientLimits* limits,
+                                 const std::string& address, std::string& refusal) {
+  if (limits == nullptr || !refusal.empty()) return {};
+  const auto configuration = node.configuration();
+  auto shares = limits->Connect(address, configuration->limits());
+  if (shares) return *std::move(shares);
+  node::CountRefusal(node.metrics(), "rtmp", "connections_per_address");
+  refusal = "your address has as many connections as it may have (" +
+            std::to_string(configuration->limits().connections_per_address()) +
+            "): close one, or ask the operator";
+  return {};
+}
+
 int64_t MillisecondsOf(Clock::time_point time) {
   return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
 }
 
-ConversationOptions OptionsFrom(const v1::RtmpSettings& settings, const Login* login) {
+ConversationOptions OptionsFrom(const v1::RtmpSettings& settings, const Login* login,
+                                const std::string& refusal) {
   ConversationOptions options;
   options.login = login;
+  options.refusal = refusal;
   options.limits.max_message = settings.max_message();
   options.limits.max_partial = settings.max_partial();
   options.chunk_size = settings.chunk_size();
@@ -67,7 +88,9 @@ Session::Session(SessionShard& shard, tcp::socket socket, Options options)
       options_(std::move(options)),
       address_(AddressOf(socket_).to_string()),
       peer_(PeerOf(socket_)),
-      conversation_(OptionsFrom(options_.settings, options_.login), OpenSslHmacSha256,
+      refusal_(options_.refusal),
+      connection_shares_(Enter(node_, options_.limits, address_, refusal_)),
+      conversation_(OptionsFrom(options_.settings, options_.login, refusal_), OpenSslHmacSha256,
                     OpenSslRandom),
       since_(Clock::now()) {}
 
@@ -87,6 +110,13 @@ asio::awaitable<void> Session::Serve() {
   while (phase_ != Phase::kDone) {
     const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
     if (error || phase_ == Phase::kDone || !ReadAvailable()) break;
+    while (pause_.count() > 0) {
+      if (!pace_timer_) pace_timer_.emplace(socket_.get_executor());
+      pace_timer_->expires_after(std::max<nanoseconds>(pause_, kMinPause));
+      (void)co_await pace_timer_->async_wait(kAwait);
+      last_media_ = Clock::now();  // that nothing came was our doing
+      TooFast();
+    }
   }
   Abort(ingest_ != nullptr ? "connection_lost" : "client_closed");
 }
@@ -96,7 +126,11 @@ bool Session::ReadAvailable() {
   const std::span<uint8_t> buffer = shard_.buffer();
   for (int i = 0; i < kMaxReads && phase_ != Phase::kDone; ++i) {
     boost::system::error_code error;
-    const size_t size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), error);
+    const size_t most = paced_ ? kPacedRead : buffer.size();
+    const size_t size = socket_.read_some(asio::buffer(buffer.data(), most), error);
+    const bool drained = size < most;
+    // It is not us any more whom the publisher waits for.
+    if (drained && std::exchange(paced_, false)) Flush();
     if (error == asio::error::would_block || error == asio::error::try_again) return true;
     if (error) return false;
     const bool counted = CountRead(size);
@@ -104,7 +138,20 @@ bool Session::ReadAvailable() {
     // before the client has read that word.
     if (phase_ == Phase::kOpen) Process(buffer.first(size));
     if (!counted) CountRead(size);  // it held the request that opened the record
-    if (size < buffer.size()) return true;
+    if (TooFast() || drained) return true;
+  }
+  return true;
+}
+
+bool Session::TooFast() {
+  pause_ = ingest_ != nullptr && phase_ == Phase::kOpen ? ingest_->Wait() : nanoseconds(0);
+  if (pause_.count() == 0) return false;
+  paced_ = true;
+  if (!std::exchange(pace_told_, true)) {
+    node_.logger().Info("a publisher is ahead of real time and is read no faster than allowed",
+                        {{"session", record_->id()},
+                         {"stream", stream_},
+                         {"speed_percent", app_.ingest_speed_limit()}});
   }
   return true;
 }
@@ -151,6 +198,13 @@ void Session::TakeSettings() {
   ingest_->SetSettings(app_);
 }
 
+// What a peer that never got as far as a session did wrong: counted by name, now and then logged.
+void Session::Reproach(const std::string& name) {
+  if (shard_.CountError(name)) {
+    node_.logger().Info("connection timed out", {{"address", peer_}, {"error", name}});
+  }
+}
+
 void Session::Tick(Clock::time_point now) {
   const auto past = [&](Clock::time_point from, uint32_t ms) {
     return now - from >= milliseconds(ms);
@@ -159,20 +213,26 @@ void Session::Tick(Clock::time_point now) {
     if (now - since_ >= kHangUpTime) Abort("client_closed");
   } else if (phase_ == Phase::kDone) {
     return;
+  } else if (!refusal_.empty() && past(since_, options_.settings.handshake_timeout())) {
+    Abort("refused");
   } else if (!conversation_.handshaken()) {
-    if (past(since_, options_.settings.handshake_timeout())) Abort("handshake_timeout");
+    if (past(since_, options_.settings.handshake_timeout())) {
+      Reproach("rtmp_handshake_timeout");
+      Abort("handshake_timeout");
+    }
   } else if (ingest_ != nullptr) {
     TakeSettings();
     if (!accepted_ && past(since_, app_.wait_timeout())) {
       conversation_.RejectPublish(Refusal::kFailed, "no router took the stream in time: try again");
       CloseGently("not_granted");
-    } else if (past(last_media_, app_.publish_idle_timeout())) {
+    } else if (pause_.count() == 0 && past(last_media_, app_.publish_idle_timeout())) {
       conversation_.RejectPublish(Refusal::kFailed,
                                   "closed: no H.264 or AAC media came for " +
                                       std::to_string(app_.publish_idle_timeout() / 1000) + " s");
       CloseGently("publish_idle");
     }
   } else if (viewer_ == nullptr && past(since_, options_.settings.idle_timeout())) {
+    Reproach("rtmp_idle_timeout");
     conversation_.Kick("closed: the connection neither publishes nor plays");
     CloseGently("idle");
   }
@@ -180,6 +240,9 @@ void Session::Tick(Clock::time_point now) {
 
 void Session::Flush() {
   if (viewer_ending_ || !conversation_.has_output()) return;
+  // A client that has sent all it had and is gone answers with a reset to whatever it is sent, and
+  // what of its media is still on its way would be lost: acknowledgements wait.
+  if (paced_ && ingest_ != nullptr) return;
   std::vector<uint8_t> bytes = conversation_.TakeOutput();
   if (viewer_ != nullptr) {
     viewer_->SendControl(std::move(bytes));
@@ -238,6 +301,7 @@ void Session::CloseGently(const char* reason, bool lost) {
   if (phase_ != Phase::kOpen) return;
   EndRole(reason, lost);
   phase_ = Phase::kClosing;
+  if (pace_timer_) pace_timer_->cancel();
   since_ = Clock::now();
   shard_.Watch(*this);
   Flush();
@@ -248,6 +312,7 @@ void Session::Abort(const char* reason) {
   if (phase_ == Phase::kDone) return;
   EndRole(reason, true);
   phase_ = Phase::kDone;
+  if (pace_timer_) pace_timer_->cancel();
   shard_.Unwatch(*this);
   boost::system::error_code ignored;
   socket_.close(ignored);
@@ -259,6 +324,8 @@ void Session::EndRole(const char* reason, bool lost) {
     ingest_->Close(lost);
     ingest_.reset();
     frames_.reset();
+    publisher_shares_.clear();
+    paced_ = false;
   }
   viewer_.reset();
   viewer_ending_ = false;

@@ -5,6 +5,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,6 +18,7 @@
 #include "media/flv/frame_reader.h"
 #include "millrace/v1/config.pb.h"
 #include "runtime/log/log.h"
+#include "runtime/node/client_limits.h"
 #include "runtime/rpc/session_registry.h"
 #include "runtime/stream/ingest.h"
 #include "runtime/stream/viewer.h"
@@ -28,6 +31,8 @@ class Session final : public std::enable_shared_from_this<Session>,
  public:
   struct Options {
     v1::RtmpSettings settings;
+    std::string refusal;  // the server is full: what whoever connects is told
+    node::ClientLimits* limits = nullptr;
     const Login* login = nullptr;  // outlives the session
     // Publishers are cut to move elsewhere, so that their streams keep their viewers.
     std::function<bool()> draining;
@@ -50,11 +55,15 @@ class Session final : public std::enable_shared_from_this<Session>,
   static boost::asio::awaitable<void> Run(std::shared_ptr<Session> self);
   boost::asio::awaitable<void> Serve();
   bool ReadAvailable();
+  // Whether the publisher is ahead of what it may be; sets pause_.
+  bool TooFast();
   // Adds to the record's bytes; false where there is none.
   bool CountRead(size_t size);
   void Process(media::Bytes bytes);
+  void Reproach(const std::string& name);
 
   void On(Connected& event);
+  void On(ConnectRefused& event);
   void On(PublishRequest& event);
   void On(PlayRequest& event);
   void On(LoginRefused& event);
@@ -70,6 +79,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   // stream::IngestObserver
   void OnAccepted() override;
   void OnClosed(v1::RefusalReason reason, const std::string& text) override;
+  void OnExcess(const char* name, const std::string& text) override;
   // stream::ViewerObserver
   std::vector<uint8_t> OnStart(const media::TrackSet& tracks) override;
   std::vector<uint8_t> OnEnding(stream::ViewerEnd end, const std::string& text) override;
@@ -78,6 +88,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   // The reason why `target` may not be published or played, or nothing.
   std::optional<std::string> WhyNot(const Target& target, std::string_view user,
                                     bool& banned) const;
+  // Whether there is room for one more publisher; else it has been told.
+  bool TakePublisherShares(const Target& target);
   // `user`: who logged in, or who is said to be there.
   void OpenRecord(const Target& target, std::string_view user, v1::Role role);
   void CloseRecord(const char* reason);
@@ -101,6 +113,8 @@ class Session final : public std::enable_shared_from_this<Session>,
   const Options options_;
   const std::string address_;  // "ip"
   const std::string peer_;     // "ip:port"
+  std::string refusal_;        // why nothing is served; set by what makes the shares
+  node::ClientLimits::Shares connection_shares_;
   ServerConversation conversation_;
   Phase phase_ = Phase::kOpen;
   std::string user_agent_;
@@ -117,6 +131,12 @@ class Session final : public std::enable_shared_from_this<Session>,
   v1::AppSettings app_;
   bool accepted_ = false;
   bool audio_refused_ = false;
+  node::ClientLimits::Shares publisher_shares_;
+  // While a publisher is ahead of its time: made when that first happens.
+  std::optional<boost::asio::steady_timer> pace_timer_;
+  std::chrono::nanoseconds pause_{0};
+  bool paced_ = false;
+  bool pace_told_ = false;
   // Playing.
   std::unique_ptr<stream::Viewer> viewer_;
   bool viewer_ending_ = false;

@@ -40,6 +40,13 @@ void Session::On(Connected& event) {
                                      {"user_agent", user_agent_}});
 }
 
+void Session::On(ConnectRefused&) {
+  if (shard_.MayLog()) {
+    node_.logger().Info("connection refused", {{"address", peer_}, {"reason", refusal_}});
+  }
+  CloseGently("refused");
+}
+
 void Session::On(LoginRefused& event) {
   if (event.asked) {
     node_.logger().Debug("login asked for", {{"address", peer_}, {"app", event.stream}});
@@ -129,6 +136,7 @@ void Session::On(PublishRequest& event) {
     CloseGently("refused");
     return;
   }
+  if (!TakePublisherShares(event.target)) return;
   OpenRecord(event.target, user, v1::ROLE_PUBLISHER);
   accepted_ = audio_refused_ = false;
   since_ = last_media_ = Clock::now();
@@ -177,6 +185,40 @@ void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
   node_.logger().Info("the router ends the publication",
                       {{"stream", stream_}, {"address", peer_}, {"end", end}, {"text", text}});
   CloseGently(end);
+}
+
+bool Session::TakePublisherShares(const Target& target) {
+  if (options_.limits == nullptr) return true;
+  const auto configuration = node_.configuration();
+  const v1::LimitSettings& limits = configuration->limits();
+  auto [shares, full] = options_.limits->Publish(address_, limits);
+  if (full == nullptr) {
+    publisher_shares_ = std::move(shares);
+    return true;
+  }
+  node::CountRefusal(node_.metrics(), "rtmp", full);
+  node_.logger().Info("publish refused",
+                      {{"stream", target.stream}, {"address", peer_}, {"reason", full}});
+  const bool whole_node = std::string_view(full) == "streams_per_node";
+  conversation_.RejectPublish(
+      Refusal::kTooMuch,
+      whole_node ? "this server takes no more than " + std::to_string(limits.streams_per_node()) +
+                       " streams: try another one, or again later"
+                 : "your address publishes as many streams as it may (" +
+                       std::to_string(limits.publishers_per_address()) + "): end one first");
+  CloseGently("refused");
+  return false;
+}
+
+void Session::OnExcess(const char* name, const std::string& text) {
+  node::CountRefusal(node_.metrics(), "rtmp", name);
+  node_.logger().Warning("a publisher is beyond its limit", {{"session", record_->id()},
+                                                             {"stream", stream_},
+                                                             {"address", peer_},
+                                                             {"reason", name},
+                                                             {"detail", text}});
+  conversation_.RejectPublish(Refusal::kTooMuch, text);
+  CloseGently(name);
 }
 
 void Session::On(UnpublishRequest&) {
@@ -257,7 +299,16 @@ void Session::BeginPlay() {
     CloseGently("refused");
     return;
   }
+  v1::StartSetting start = v1::START_SETTING_UNSPECIFIED;
+  const std::string_view wanted = FindParam(target.params, "start");
+  if (!wanted.empty() && (!v1::StartSetting_Parse(std::string(wanted), &start) ||
+                          start == v1::START_SETTING_UNSPECIFIED)) {
+    conversation_.RejectPlay(Refusal::kFailed, "start is 'live', 'key' or 'oldest'; leave it out");
+    CloseGently("refused");
+    return;
+  }
   OpenRecord(target, user, v1::ROLE_VIEWER);
+  if (start != v1::START_SETTING_UNSPECIFIED) app_.set_start(start);
   shard_.Unwatch(*this);
   const uint32_t chunk_size = options_.settings.chunk_size();
   stream::ViewerOptions options;

@@ -39,6 +39,8 @@ class SessionShard {
 
   // Counts a breach of protocol; true (now and then) where it should be logged.
   bool CountError(const std::string& name);
+  // True now and then: whether a line about a stranger should be written.
+  bool MayLog() { return error_lines_.Allow(Clock::now()).has_value(); }
 
  private:
   void Arm();

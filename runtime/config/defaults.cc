@@ -23,6 +23,13 @@ v1::AppSettings DefaultApp() {
   app.set_part_target(500);
   app.set_gop_limit(32 * kMiB);
   app.set_replay_limit(64 * kMiB);
+  app.set_start(v1::key);
+  app.set_catch_up(v1::pace);
+  app.set_catch_up_speed(200);
+  app.set_ingest_speed_limit(200);
+  app.set_ingest_burst(10'000);
+  app.set_max_bitrate(0);
+  app.set_max_frame_rate(0);
   app.set_publish_login(v1::challenge);
   return app;
 }
@@ -54,6 +61,11 @@ v1::Configuration DefaultConfiguration() {
   http.set_max_header(16 * kKiB);
   http.set_max_connections(20'000);
   http.add_allow_origins("*");
+
+  v1::LimitSettings& limits = *configuration.mutable_limits();
+  limits.set_connections_per_address(0);
+  limits.set_publishers_per_address(0);
+  limits.set_streams_per_node(0);
 
   configuration.mutable_metrics()->set_per_stream(false);
   configuration.mutable_metrics()->set_per_stream_limit(100);

@@ -42,6 +42,11 @@ constexpr auto kLimits = std::to_array<Limit>({
     {"AppSettings.part_target", {100, 5 * kSecond}},
     {"AppSettings.gop_limit", {64 * kKiB, 4 * kGiB}},
     {"AppSettings.replay_limit", {64 * kKiB, 4 * kGiB}},
+    {"AppSettings.catch_up_speed", {110, 10'000}},
+    {"AppSettings.ingest_speed_limit", {110, 10'000, /*or_zero=*/true}},
+    {"AppSettings.ingest_burst", {100, 1 * kMinute}},
+    {"AppSettings.max_bitrate", {10'000, 100'000'000'000, /*or_zero=*/true}},
+    {"AppSettings.max_frame_rate", {1, 10'000, /*or_zero=*/true}},
     {"RouterSettings.lease", {1 * kSecond, 1 * kMinute}},
     {"RouterSettings.settle", {0, 1 * kMinute}},
     {"RouterSettings.cache_limit", {1 * kMiB, 1024 * kGiB}},
@@ -57,6 +62,9 @@ constexpr auto kLimits = std::to_array<Limit>({
     {"HttpSettings.header_timeout", {100, 1 * kMinute}},
     {"HttpSettings.max_header", {1 * kKiB, 1 * kMiB}},
     {"HttpSettings.max_connections", {1, 10'000'000}},
+    {"LimitSettings.connections_per_address", {0, 10'000'000}},
+    {"LimitSettings.publishers_per_address", {0, 10'000'000}},
+    {"LimitSettings.streams_per_node", {0, 10'000'000}},
     {"MetricsSettings.per_stream_limit", {0, 100'000}},
     {"PublicSettings.rtmp_port", {1, 65535}},
     {"PublicSettings.http_port", {1, 65535}},
@@ -188,6 +196,9 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
     return Refuse(value, "a host name or address");
   }
   if (name == "HttpSettings.trusted_proxies" && !IsCidr(value)) {
+    return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
+  }
+  if (name == "LimitSettings.exempt_addresses" && !IsCidr(value)) {
     return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
   }
   if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {

@@ -16,6 +16,7 @@ namespace millrace::config {
 struct Range {
   uint64_t min = 0;
   uint64_t max = UINT64_MAX;
+  bool or_zero = false;  // 0 turns the setting off
 };
 
 // Of an integer field, in its own unit; the field's type where nothing narrower is known.

@@ -18,6 +18,10 @@ std::string Number(const FieldDescriptor& field, uint64_t value) {
       return FormatMilliseconds(value);
     case v1::UNIT_BYTES:
       return FormatBytes(value);
+    case v1::UNIT_SPEED:
+      return FormatSpeed(value);
+    case v1::UNIT_BITRATE:
+      return FormatBitrate(value);
     default:
       return fmt::format("{}", value);
   }

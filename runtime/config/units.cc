@@ -31,6 +31,10 @@ constexpr std::array<Unit, 8> kSizes{{{"GiB", 1ULL << 30},
                                       {"MB", 1'000'000},
                                       {"GB", 1'000'000'000}}};
 
+constexpr std::array<Unit, 1> kSpeeds{{{"x", 100}}};
+constexpr std::array<Unit, 4> kBitrates{
+    {{"Gbps", 1'000'000'000}, {"Mbps", 1'000'000}, {"kbps", 1'000}, {"bps", 1}}};
+
 bool IsNumberCharacter(char c) { return (c >= '0' && c <= '9') || c == '.'; }
 bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
@@ -97,6 +101,14 @@ absl::StatusOr<uint64_t> ParseBytes(std::string_view text) {
   return Parse(text, kSizes, /*repeated=*/false, "size", "64KiB, 16MiB or 1GiB");
 }
 
+absl::StatusOr<uint64_t> ParseSpeed(std::string_view text) {
+  return Parse(text, kSpeeds, /*repeated=*/false, "speed", "2x or 1.5x");
+}
+
+absl::StatusOr<uint64_t> ParseBitrate(std::string_view text) {
+  return Parse(text, kBitrates, /*repeated=*/false, "bitrate", "800kbps, 2.5Mbps or 1Gbps");
+}
+
 std::string FormatMilliseconds(uint64_t milliseconds) {
   if (milliseconds == 0) return "0";
   if (milliseconds % 1'000 != 0) return fmt::format("{}ms", milliseconds);
@@ -115,6 +127,22 @@ std::string FormatBytes(uint64_t bytes) {
     if (bytes % unit.factor == 0) return fmt::format("{}{}", bytes / unit.factor, unit.name);
   }
   return fmt::format("{}B", bytes);
+}
+
+std::string FormatSpeed(uint64_t percent) {
+  if (percent == 0) return "0";
+  if (percent % 100 == 0) return fmt::format("{}x", percent / 100);
+  return fmt::format("{}.{:02}x", percent / 100, percent % 100);
+}
+
+std::string FormatBitrate(uint64_t bits_per_second) {
+  if (bits_per_second == 0) return "0";
+  for (const Unit& unit : kBitrates) {
+    if (bits_per_second % unit.factor == 0) {
+      return fmt::format("{}{}", bits_per_second / unit.factor, unit.name);
+    }
+  }
+  return fmt::format("{}bps", bits_per_second);
 }
 
 }  // namespace millrace::config

@@ -249,6 +249,10 @@ class Reader {
       value = ParseMilliseconds(text);
     } else if (unit == v1::UNIT_BYTES) {
       value = ParseBytes(text);
+    } else if (unit == v1::UNIT_SPEED) {
+      value = ParseSpeed(text);
+    } else if (unit == v1::UNIT_BITRATE) {
+      value = ParseBitrate(text);
     } else {
       uint64_t number = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -263,14 +267,18 @@ class Reader {
       return std::nullopt;
     }
     const Range range = RangeOf(field);
+    if (range.or_zero && *value == 0) return 0;
     if (*value < range.min || *value > range.max) {
       const auto show = [unit](uint64_t number) {
         return unit == v1::UNIT_MILLISECONDS ? FormatMilliseconds(number)
                : unit == v1::UNIT_BYTES      ? FormatBytes(number)
+               : unit == v1::UNIT_SPEED      ? FormatSpeed(number)
+               : unit == v1::UNIT_BITRATE    ? FormatBitrate(number)
                                              : fmt::format("{}", number);
       };
-      Say(node.Mark(), fmt::format("`{}` must be between {} and {}, not {}", path, show(range.min),
-                                   show(range.max), text));
+      Say(node.Mark(),
+          fmt::format("`{}` must be {}between {} and {}, not {}", path,
+                      range.or_zero ? "0 or " : "", show(range.min), show(range.max), text));
       return std::nullopt;
     }
     return *value;

@@ -14,6 +14,7 @@ FeedMetrics::FeedMetrics(metrics::Registry& registry)
                                            metrics::DelayBounds(), {{"hop", "gateway_to_socket"}})),
       dropped_slow_viewer(registry.Counter(kDropped, kDroppedHelp, {{"reason", "slow_viewer"}})),
       dropped_bus(registry.Counter(kDropped, kDroppedHelp, {{"reason", "bus_skipped"}})),
+      dropped_jump(registry.Counter(kDropped, kDroppedHelp, {{"reason", "catch_up_jump"}})),
       viewer_backlog(registry.Gauge(kQueue, kQueueHelp, {{"queue", "viewer_backlog"}})),
       window(registry.Gauge("millrace_cache_bytes", "Media bytes held for viewers to start from.")),
       subscriptions(registry.Gauge("millrace_subscriptions", "Streams this node subscribes.")),

@@ -26,6 +26,7 @@ class FeedMetrics {
   prometheus::Histogram& gateway_to_socket;
   prometheus::Counter& dropped_slow_viewer;
   prometheus::Counter& dropped_bus;
+  prometheus::Counter& dropped_jump;
   prometheus::Gauge& viewer_backlog;
   prometheus::Gauge& window;
   prometheus::Gauge& subscriptions;

@@ -5,9 +5,12 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 
 #include "runtime/stream/ingest_core.h"
+#include "runtime/stream/ingest_guard.h"
 
 namespace millrace::stream {
 namespace {
@@ -29,12 +32,17 @@ class IngestMetrics {
         video_bytes_(Bytes(protocol, "video")),
         audio_bytes_(Bytes(protocol, "audio")),
         video_frames_(Frames(protocol, "video")),
-        audio_frames_(Frames(protocol, "audio")) {}
+        audio_frames_(Frames(protocol, "audio")),
+        paced_(registry.Counter("millrace_ingest_paced_total",
+                                "Times that a publisher was not read because it was too far ahead "
+                                "of real time.",
+                                {{"protocol", protocol}})) {}
 
   void Count(const media::Frame& frame, bool video) {
     (video ? video_bytes_ : audio_bytes_).Increment(static_cast<double>(frame.payload.size()));
     (video ? video_frames_ : audio_frames_).Increment();
   }
+  void Paced() { paced_.Increment(); }
   void Dropped(const char* reason) {
     registry_
         .Counter("millrace_frames_dropped_total", "Frames that were not delivered, by reason.",
@@ -62,6 +70,7 @@ class IngestMetrics {
   prometheus::Counter& audio_bytes_;
   prometheus::Counter& video_frames_;
   prometheus::Counter& audio_frames_;
+  prometheus::Counter& paced_;
 };
 
 // The publication and its observer: home shard only, but for the members that say otherwise.
@@ -100,6 +109,7 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
         metrics_(metrics, options.protocol),
         options_(std::move(options)),
         observer_(&observer),
+        guard_(GuardOptions(options_.settings)),
         core_(CoreOptions(options_), CoreOutput()) {}
 
   void Open(bus::Client& bus) {
@@ -138,12 +148,25 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
 
   void SetTrack(media::Track track) override {
     if (closed_) return;
+    if (track.kind == media::TrackKind::kVideo) video_tracks_.insert(track.id);
     core_.SetTrack(std::move(track), Now());
     Arm();
   }
   void Push(InputFrame frame) override {
-    if (closed_) return;
-    core_.Push(std::move(frame), Now());
+    if (closed_ || excess_) return;
+    const IngestTime now = Now();
+    excess_ = guard_.OnFrame(frame.track, video_tracks_.contains(frame.track), frame.payload.size(),
+                             frame.dts_ns, now.monotonic_ns);
+    if (excess_) {
+      // Posted: an observer may destroy this from within its call.
+      asio::post(shard_, [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self == nullptr || self->closed_) return;
+        self->observer_->OnExcess(self->excess_->name, self->excess_->text);
+      });
+      return;
+    }
+    core_.Push(std::move(frame), now);
     Arm();
   }
   void SetSettings(const v1::AppSettings& settings) override {
@@ -154,6 +177,12 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
                            after_unpublish = settings.grace_after_unpublish()] {
       if (side->publication != nullptr) side->publication->SetGrace(grace, after_unpublish);
     });
+  }
+  nanoseconds Wait() override {
+    if (closed_) return nanoseconds(0);
+    const nanoseconds wait(guard_.WaitNs(Now().monotonic_ns));
+    if (wait.count() > 0) metrics_.Paced();
+    return wait;
   }
   void Close(bool lost) override {
     if (closed_) return;
@@ -168,6 +197,13 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   }
 
  private:
+  static IngestGuard::Options GuardOptions(const v1::AppSettings& settings) {
+    return {.speed_percent = settings.ingest_speed_limit(),
+            .burst_ns = settings.ingest_burst() * int64_t{1'000'000},
+            .max_bitrate = settings.max_bitrate(),
+            .max_frame_rate = settings.max_frame_rate()};
+  }
+
   static IngestCore::Options CoreOptions(const IngestOptions& options) {
     const v1::AppSettings& settings = options.settings;
     IngestCore::Options core;
@@ -242,6 +278,9 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   const IngestOptions options_;
   IngestObserver* observer_;
   std::map<uint8_t, bool> is_video_;
+  std::set<uint8_t> video_tracks_;  // of all that the publisher announced
+  IngestGuard guard_;
+  std::optional<IngestGuard::Excess> excess_;
   std::shared_ptr<HomeSide> side_;
   IngestCore core_;
   bool closed_ = false;
@@ -257,6 +296,7 @@ class IngestHandle : public Ingest {
   void SetTrack(media::Track track) override { impl_->SetTrack(std::move(track)); }
   void Push(InputFrame frame) override { impl_->Push(std::move(frame)); }
   void SetSettings(const v1::AppSettings& settings) override { impl_->SetSettings(settings); }
+  nanoseconds Wait() override { return impl_->Wait(); }
   void Close(bool lost) override { impl_->Close(lost); }
 
  private:

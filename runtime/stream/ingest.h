@@ -4,6 +4,7 @@
 // talks to the bus on the home shard.
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -34,6 +35,12 @@ class IngestObserver {
   // Final: refused, replaced, kicked. `reason` is for metrics and protocol status, `text` for
   // people.
   virtual void OnClosed(v1::RefusalReason reason, const std::string& text) = 0;
+  // Final: the publisher is beyond a limit of its application, `name` ("max_bitrate" …). Nothing of
+  // what it sends is taken any more; say so and close.
+  virtual void OnExcess(const char* name, const std::string& text) {
+    static_cast<void>(name);
+    OnClosed(v1::REFUSAL_LIMIT, text);
+  }
 };
 
 struct IngestOptions {
@@ -59,6 +66,10 @@ class Ingest {
   // The settings have changed: takes over those that v1::AppSettings calls live (flush, audio_hold,
   // grace, grace_after_unpublish).
   virtual void SetSettings(const v1::AppSettings& settings) = 0;
+  // How long nothing more should be read from the publisher, which is further ahead of real time
+  // than its application allows; 0: go on. Ask after each read, and read little at a time (16 KiB)
+  // once it was not 0. Nothing is dropped where nobody asks.
+  virtual std::chrono::nanoseconds Wait() = 0;
   // `lost`: the connection broke. Frames that were pushed are still sent.
   virtual void Close(bool lost) = 0;
 };

@@ -23,8 +23,10 @@ struct LaneItem {
   WireUnitPtr unit;
   std::shared_ptr<const LaneTracks> tracks;
   bool random_access = false;
-  int64_t base_ms = 0;     // random access: the time base of a viewer that starts here
-  uint64_t bytes = 0;      // payload bytes in the unit
+  int64_t base_ms = 0;  // random access: the time base of a viewer that starts here
+  int64_t dts_ms = 0;   // stream time of the latest frame in the unit
+  int64_t edge_ms = 0;  // where the stream was when the item was handed out; later: it is a replay
+  uint64_t bytes = 0;   // payload bytes in the unit
   uint64_t end_bytes = 0;  // cumulative, this item included: lag is a difference of two of these
   uint32_t video_frames = 0;
   uint32_t audio_frames = 0;

@@ -59,18 +59,28 @@ void ShardFeed::StartOrWait(ViewerState& viewer, int64_t now_ns) {
                now_ns);
     return;
   }
-  const LaneItem* start = LastStart();
-  if (start == nullptr) {
-    if (waiting_) viewer.WaitsForPublisher();
+  const LaneItem* start = viewer.start() == v1::oldest ? OldestStart() : LastStart();
+  if (start == nullptr || viewer.start() == v1::live) {
+    if (waiting_ || viewer.start() == v1::live) viewer.WaitsForPublisher();
     return;
   }
-  viewer.StartAt(*start);
+  viewer.StartAt(*start, now_ns);
   viewer.Advance(now_ns);
+}
+
+const LaneItem* ShardFeed::OldestStart() const {
+  if (!has_start_) return nullptr;
+  for (const LaneItem& item : items_) {
+    // Only of the tracks that there are now: what a viewer is told first is about them.
+    if (item.random_access && item.tracks == items_.back().tracks) return &item;
+  }
+  return LastStart();
 }
 
 void ShardFeed::Append(LaneItem item, int64_t now_ns) {
   const int64_t received_ns = item.received_ns;
   const bool starts = item.random_access;
+  const bool live = item.edge_ms <= item.dts_ms;
   next_index_ = item.index + 1;
   if (starts) {
     last_start_ = item.index;
@@ -82,7 +92,9 @@ void ShardFeed::Append(LaneItem item, int64_t now_ns) {
     if (i + 2 * kPrefetch < count) viewers_[i + 2 * kPrefetch]->Prefetch();
     if (i + kPrefetch < count) viewers_[i + kPrefetch]->PrefetchCounters();
     ViewerState& viewer = *viewers_[i];
-    if (viewer.waiting() && starts) viewer.StartAt(items_.back());
+    if (viewer.waiting() && starts && (live || viewer.start() != v1::live)) {
+      viewer.StartAt(items_.back(), now_ns);
+    }
     viewer.Advance(now_ns);
   }
   if (!viewers_.empty() && received_ns > 0) {
@@ -149,6 +161,7 @@ void ShardFeed::Tick(int64_t now_ns) {
   protocol_metrics_->audio_bytes.Increment(
       static_cast<double>(std::exchange(sent_audio_bytes_, 0)));
   metrics_.dropped_slow_viewer.Increment(static_cast<double>(std::exchange(dropped_, 0)));
+  metrics_.dropped_jump.Increment(static_cast<double>(std::exchange(jumped_over_, 0)));
 }
 
 void ShardFeed::Sent(const LaneItem& item) {

@@ -56,12 +56,17 @@ class ShardFeed {
   uint64_t total_bytes() const { return items_.empty() ? 0 : items_.back().end_bytes; }
   // The latest item at which a viewer may start; nullptr where none is held.
   const LaneItem* LastStart() const { return has_start_ ? At(last_start_) : nullptr; }
+  // The oldest of those, which slow viewers keep.
+  const LaneItem* OldestStart() const;
+  const LaneItem* Newest() const { return items_.empty() ? nullptr : &items_.back(); }
   bool has_tracks() const { return tracks_ != nullptr; }
   uint64_t window_bytes() const;
   uint64_t backlog_bytes() const { return backlog_; }
 
   void Sent(const LaneItem& item);
   void Dropped(uint64_t frames) { dropped_ += frames; }
+  // Left out by a viewer that catches up with a cut.
+  void JumpedOver(uint64_t frames) { jumped_over_ += frames; }
   void FirstFrame(const std::string& protocol, int64_t delay_ns);
 
  private:
@@ -84,6 +89,7 @@ class ShardFeed {
   uint64_t sent_video_frames_ = 0, sent_audio_frames_ = 0, sent_video_bytes_ = 0,
            sent_audio_bytes_ = 0;
   uint64_t dropped_ = 0;
+  uint64_t jumped_over_ = 0;
   uint64_t backlog_ = 0;
   ProtocolMetrics* protocol_metrics_ = nullptr;
 };

@@ -39,6 +39,7 @@ void StreamFeed::AddShard(const Lane& lane, size_t shard) {
   sink_.Tracks(shard, lane.key, state.tracks);
   for (LaneItem item : state.held) {
     item.received_ns = 0;  // what was held says nothing about delay
+    item.edge_ms = state.held.back().dts_ms;
     sink_.Item(shard, lane.key, std::move(item));
   }
 }
@@ -128,21 +129,27 @@ int64_t StreamFeed::StartBase(const LaneState& lane,
 void StreamFeed::ApplyBatch(const std::string& key, LaneState& lane, const Batch& batch) {
   if (lane.tracks == nullptr || lane.tracks->preamble == nullptr) return;
   WireUnitPtr unit = lane.muxer->Frames(tracks_, batch.frames);
+  // Where the lane has nothing of the batch (`?only=audio` of a key frame), it starts with what
+  // comes next.
+  lane.owes_start |= batch.random_access;
   if (unit == nullptr) return;
   LaneItem item;
   item.index = lane.next_index++;
   item.unit = std::move(unit);
   item.tracks = lane.tracks;
-  item.random_access = batch.random_access;
+  item.random_access = std::exchange(lane.owes_start, false);
   item.received_ns = batch.received_ns;
-  if (batch.random_access) item.base_ms = StartBase(lane, batch.frames);
+  if (item.random_access) item.base_ms = StartBase(lane, batch.frames);
+  item.dts_ms = media::MsFromNs(batch.frames.front().dts_ns);
   for (const media::Frame& frame : batch.frames) {
     if (!Carried(lane, frame)) continue;
+    item.dts_ms = std::max(item.dts_ms, media::MsFromNs(frame.dts_ns));
     const bool video = tracks_.Find(frame.track)->kind == media::TrackKind::kVideo;
     (video ? item.video_frames : item.audio_frames) += 1;
     (video ? item.video_bytes : item.audio_bytes) += frame.payload.size();
     item.bytes += frame.payload.size();
   }
+  item.edge_ms = item.dts_ms;
   lane.total_bytes += item.bytes;
   item.end_bytes = lane.total_bytes;
   if (item.random_access) {

@@ -55,6 +55,7 @@ class StreamFeed : public bus::SubscriptionObserver {
     uint64_t next_index = 0;
     uint64_t total_bytes = 0;
     uint64_t next_ordinal = 1;
+    bool owes_start = false;  // a random-access point came that the lane had nothing of
     std::vector<size_t> shards;
   };
   struct Batch {

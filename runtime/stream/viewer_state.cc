@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -95,18 +96,21 @@ ViewerState::ViewerState(boost::asio::ip::tcp::socket& socket, ViewerOptions opt
   record_->state = "waiting";
 }
 
-void ViewerState::StartAt(const LaneItem& item) {
+void ViewerState::StartAt(const LaneItem& item, int64_t now_ns) {
   phase_ = Phase::kPlaying;
   next_index_ = item.index;
   base_ms_ = item.base_ms;
   tracks_ = item.tracks;
   preamble_ = tracks_->preamble;
+  last_sent_ms_ = item.dts_ms;
+  const int64_t edge_ms = std::max(item.edge_ms, feed_->Newest()->dts_ms);
+  catching_up_ = catch_up_.Begin(options_.settings, item.dts_ms, edge_ms, now_ns);
   const std::vector<uint8_t> head = observer_->OnStart(tracks_->tracks);
   control_.insert(control_.end(), head.begin(), head.end());
   record_->state = "active";
 }
 
-void ViewerState::Gather(Round& round) const {
+void ViewerState::Gather(Round& round, int64_t now_ns) const {
   if (partial_.unit && !round.AddUnit(Round::Kind::kPartial, partial_.unit, partial_.base_ms,
                                       partial_.skip, nullptr)) {
     return;
@@ -118,7 +122,8 @@ void ViewerState::Gather(Round& round) const {
   if (preamble_ && !round.AddUnit(Round::Kind::kPreamble, preamble_, 0, 0, nullptr)) return;
   if (feed_ != nullptr && phase_ != Phase::kWaiting && !skipping_) {
     const LaneTracks* tracks = tracks_.get();
-    for (uint64_t index = next_index_; index < end_index_; ++index) {
+    const uint64_t end = DueIndex(now_ns);
+    for (uint64_t index = next_index_; index < end; ++index) {
       const LaneItem* item = feed_->At(index);
       if (item == nullptr) break;
       if (item->tracks.get() != tracks) {
@@ -172,6 +177,7 @@ void ViewerState::Consume(const Round& round, size_t written, int64_t now_ns) {
       case Round::Kind::kItem:
         tracks_ = entry.item->tracks;
         next_index_ = entry.item->index + 1;
+        if (catching_up_) last_sent_ms_ = entry.item->dts_ms;
         if (whole) {
           ItemSent(*entry.item, now_ns);
         } else {
@@ -196,6 +202,10 @@ void ViewerState::ItemSent(const LaneItem& item, int64_t now_ns) {
 }
 
 void ViewerState::Drained() {
+  if (catching_up_ && feed_ != nullptr && next_index_ >= feed_->next_index() &&
+      last_sent_ms_ >= catch_up_.edge_ms()) {
+    catching_up_ = false;
+  }
   if (lagging_since_ns_ != 0 && !skipping_) {
     lagging_since_ns_ = 0;
     record_->state = "active";
@@ -210,9 +220,10 @@ void ViewerState::Advance(int64_t now_ns) {
     SkipIfTooFar(now_ns);
     return;
   }
+  JumpIfDue(now_ns);
   for (;;) {
     Round round;
-    Gather(round);
+    Gather(round, now_ns);
     const auto pieces = round.list.pieces();
     if (pieces.empty()) {
       Drained();
@@ -282,8 +293,44 @@ uint64_t ViewerState::backlog_bytes() const {
   return item == nullptr ? 0 : feed_->total_bytes() - (item->end_bytes - item->bytes);
 }
 
+uint64_t ViewerState::DueIndex(int64_t now_ns) const {
+  if (!catching_up_ || phase_ != Phase::kPlaying) return end_index_;
+  const int64_t due_ms = catch_up_.DueMs(now_ns);
+  uint64_t index = next_index_;
+  for (const LaneItem* item; (item = feed_->At(index)) != nullptr && item->dts_ms <= due_ms;) {
+    ++index;
+  }
+  return std::min(index, end_index_);
+}
+
+// The new base lets the viewer's time go on as the clock did since it started, so that a player
+// does not wait for what was left out.
+void ViewerState::JumpIfDue(int64_t now_ns) {
+  if (!catching_up_ || !catch_up_.jumps() || phase_ != Phase::kPlaying) return;
+  const LaneItem* start = feed_->LastStart();
+  if (start == nullptr || start->index <= next_index_) return;
+  uint64_t frames = 0;
+  for (uint64_t i = next_index_; i < start->index; ++i) {
+    if (const LaneItem* item = feed_->At(i)) frames += item->frames();
+  }
+  feed_->JumpedOver(frames);
+  const int64_t behind_last_ms = last_sent_ms_ - base_ms_ + 1;
+  base_ms_ = start->base_ms - std::max(behind_last_ms, catch_up_.ElapsedMs(now_ns));
+  next_index_ = start->index;
+  catching_up_ = false;
+}
+
+uint64_t ViewerState::OwedBytes(int64_t now_ns) const {
+  if (!catching_up_ || feed_ == nullptr) return backlog_bytes();
+  const LaneItem* first = feed_->At(next_index_);
+  const uint64_t due = DueIndex(now_ns);
+  if (first == nullptr || due == next_index_) return 0;
+  return feed_->At(due - 1)->end_bytes - (first->end_bytes - first->bytes);
+}
+
 void ViewerState::SkipIfTooFar(int64_t now_ns) {
-  if (phase_ != Phase::kPlaying || backlog_bytes() <= options_.settings.viewer_backlog()) return;
+  if (phase_ != Phase::kPlaying || OwedBytes(now_ns) <= options_.settings.viewer_backlog()) return;
+  catching_up_ = false;
   if (lagging_since_ns_ == 0) lagging_since_ns_ = now_ns;
   record_->state = "lagging";
   const LaneItem* start = feed_->LastStart();
@@ -322,12 +369,9 @@ void ViewerState::End(ViewerEnd end, const std::string& text, int64_t now_ns) {
 
 void ViewerState::Tick(int64_t now_ns) {
   if (phase_ == Phase::kWaiting) {
-    const int64_t wait = options_.settings.wait_timeout() * kMillisecond;
-    const int64_t patience =
-        feed_ != nullptr && feed_->has_tracks() ? kPatienceForStart * wait : wait;
-    if (now_ns - created_ns_ >= patience) {
-      End(ViewerEnd::kWaitTimeout, "nobody publishes the stream", now_ns);
-    }
+    WaitTick(now_ns);
+  } else if (phase_ == Phase::kPlaying && catching_up_ && !blocked_) {
+    Advance(now_ns);  // of a stream of which nothing comes, what is held is still due
   } else if (phase_ == Phase::kPlaying && (blocked_ || skipping_)) {
     const int64_t limit = options_.settings.slow_viewer_timeout() * kMillisecond;
     const bool lagging = lagging_since_ns_ != 0 && now_ns - lagging_since_ns_ >= limit;
@@ -337,6 +381,21 @@ void ViewerState::Tick(int64_t now_ns) {
   } else if (phase_ == Phase::kEnding && now_ns >= end_deadline_ns_) {
     Terminate(end_, end_text_);
   }
+}
+
+void ViewerState::WaitTick(int64_t now_ns) {
+  const int64_t wait = options_.settings.wait_timeout() * kMillisecond;
+  const int64_t waited = now_ns - created_ns_;
+  const LaneItem* start = feed_ == nullptr ? nullptr : feed_->LastStart();
+  if (start != nullptr && waited >= wait) {
+    // It wants the live edge, and key frames are further apart than it would wait for.
+    StartAt(*start, now_ns);
+    Advance(now_ns);
+    return;
+  }
+  const int64_t patience =
+      feed_ != nullptr && feed_->has_tracks() ? kPatienceForStart * wait : wait;
+  if (waited >= patience) End(ViewerEnd::kWaitTimeout, "nobody publishes the stream", now_ns);
 }
 
 void ViewerState::Terminate(ViewerEnd end, const std::string& text) {

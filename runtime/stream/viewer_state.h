@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/stream/catch_up.h"
 #include "runtime/stream/lane_item.h"
 #include "runtime/stream/viewer.h"
 
@@ -28,9 +29,11 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   // From now on: wait_timeout, slow_viewer_timeout, viewer_backlog.
   void SetSettings(const v1::AppSettings& settings) { options_.settings = settings; }
   const std::string& protocol() const { return options_.protocol; }
+  v1::StartSetting start() const { return options_.settings.start(); }
   // Places the viewer at `item`, a random-access one, behind what OnStart and the preamble say.
-  void StartAt(const LaneItem& item);
-  // Nobody publishes: the time to the first frame will say nothing about this server.
+  void StartAt(const LaneItem& item, int64_t now_ns);
+  // Nobody publishes, or the viewer wants to wait: the time to the first frame will say nothing
+  // about this server.
   void WaitsForPublisher() { waited_ = true; }
   // Tells the processor that Advance comes soon: first, and once that has arrived.
   void Prefetch() const { __builtin_prefetch(&socket_), __builtin_prefetch(&partial_); }
@@ -63,12 +66,18 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
     LaneItem counts;  // unit unset; zeros for preambles and announcements
   };
 
-  void Gather(Round& round) const;
+  void Gather(Round& round, int64_t now_ns) const;
   void Consume(const Round& round, size_t written, int64_t now_ns);
   void ItemSent(const LaneItem& item, int64_t now_ns);
   void WaitWritable();
   void PassSkipped();
+  void JumpIfDue(int64_t now_ns);
+  // The first item that may not be sent yet.
+  uint64_t DueIndex(int64_t now_ns) const;
+  // Bytes that the socket would have been given if it took them.
+  uint64_t OwedBytes(int64_t now_ns) const;
   void SkipIfTooFar(int64_t now_ns);
+  void WaitTick(int64_t now_ns);
   void DropUpTo(uint64_t index);
   void Drained();
   void Terminate(ViewerEnd end, const std::string& text);
@@ -85,6 +94,7 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   Phase phase_ = Phase::kWaiting;
   bool blocked_ = false;
   bool skipping_ = false;  // until the next random-access item
+  bool catching_up_ = false;
   bool waited_ = false;
   bool first_frame_sent_ = false;
   int64_t lagging_since_ns_ = 0;
@@ -98,6 +108,8 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   std::vector<uint8_t> final_;
   size_t final_sent_ = 0;
 
+  CatchUp catch_up_;          // while catching_up_, as is
+  int64_t last_sent_ms_ = 0;  // in stream time
   ViewerObserver* observer_;
   size_t slot_ = 0;
   const int64_t created_ns_;

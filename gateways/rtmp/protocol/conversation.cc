@@ -218,6 +218,14 @@ absl::Status ServerConversation::OnConnect(double transaction, const std::vector
 
 // Says no where it is no.
 bool ServerConversation::MayConnect(double transaction, const Value& object) {
+  if (!options_.refusal.empty()) {
+    SendCommand(0, {"_error", transaction, Null{},
+                    MakeObject({{"level", "error"},
+                                {"code", "NetConnection.Connect.Rejected"},
+                                {"description", options_.refusal}})});
+    events_.push_back(ConnectRefused{});
+    return false;
+  }
   if (options_.login == nullptr) return true;
   Target address = ResolveTarget(tc_url_, app_, {});
   Verdict verdict = options_.login->AtConnect(address, SeemsToPublish(object), now_ms_);
@@ -361,6 +369,7 @@ void ServerConversation::AcceptPublish() {
 void ServerConversation::RejectPublish(Refusal refusal, std::string_view text) {
   const char* code = refusal == Refusal::kUnauthorized ? "NetStream.Publish.Unauthorized"
                      : refusal == Refusal::kFailed     ? "NetStream.Failed"
+                     : refusal == Refusal::kTooMuch    ? "NetStream.Publish.Rejected"
                                                        : "NetStream.Publish.BadName";
   SendStatus("error", code, text);
   role_ = Role::kNone;

@@ -33,6 +33,7 @@ struct ConversationOptions {
   ChunkLimits limits;
   uint32_t chunk_size = 60'000;      // of what we send, media included
   uint32_t window_size = 2'500'000;  // of acknowledgements, both ways
+  std::string refusal;               // why nobody may connect; empty: everybody may
   // Of commands and pings, whatever wants an answer. Clients need about ten to begin.
   uint32_t command_burst = 100;
   uint32_t commands_per_second = 20;
@@ -46,6 +47,7 @@ enum class Refusal {
   kUnauthorized,
   kNotFound,  // play of a stream that nobody publishes
   kFailed,    // the server cannot
+  kTooMuch,   // beyond a limit; of publishers only
 };
 
 class ServerConversation {

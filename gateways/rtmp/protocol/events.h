@@ -18,6 +18,9 @@ struct Connected {
   std::string user_agent;  // flashVer
 };
 
+// The client was told ConversationOptions::refusal: send what there is to say and hang up.
+struct ConnectRefused {};
+
 // Answer with AcceptPublish or RejectPublish; media may follow before that.
 struct PublishRequest {
   Target target;
@@ -65,7 +68,7 @@ struct Ignored {
   std::string fault;  // "amf_too_many_values" …
 };
 
-using Event = std::variant<Connected, PublishRequest, PlayRequest, LoginRefused, UnpublishRequest,
-                           StopRequest, VideoData, AudioData, Metadata, Ignored>;
+using Event = std::variant<Connected, ConnectRefused, PublishRequest, PlayRequest, LoginRefused,
+                           UnpublishRequest, StopRequest, VideoData, AudioData, Metadata, Ignored>;
 
 }  // namespace millrace::rtmp

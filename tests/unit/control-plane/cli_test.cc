@@ -236,6 +236,7 @@ TEST(CliAlone, ChecksFiles) {
   result = Millrace({"config", "check", file});
   EXPECT_EQ(result.code, kOk);
   EXPECT_EQ(result.out, file + ": good\n");
+  EXPECT_THAT(result.err, HasSubstr("may publish"));
   std::filesystem::remove(file);
   EXPECT_EQ(Millrace({"config", "check", file}).code, kNotFound);
 }

@@ -44,6 +44,14 @@ TEST(Route, WhatIsServed) {
   }
 }
 
+TEST(Route, WhereAViewerStarts) {
+  const auto start = [](const char* target) { return std::get<Play>(RouteRequest(target)).start; };
+  EXPECT_EQ(start("/live/cam1.flv"), v1::START_SETTING_UNSPECIFIED);
+  EXPECT_EQ(start("/live/cam1.flv?start=live"), v1::live);
+  EXPECT_EQ(start("/live/cam1.flv?only=video&start=key"), v1::key);
+  EXPECT_EQ(start("/live/cam1.flv?start=oldest"), v1::oldest);
+}
+
 TEST(Route, WhatIsRefused) {
   const struct {
     const char* target;
@@ -72,6 +80,9 @@ TEST(Route, WhatIsRefused) {
       {"/live/cam1.flv?only", Fault::kBadQuery},
       {"/live/cam1.flv?only=text", Fault::kBadQuery},
       {"/live/cam1.flv?only=audio+", Fault::kBadQuery},
+      {"/live/cam1.flv?start=", Fault::kBadQuery},
+      {"/live/cam1.flv?start=now", Fault::kBadQuery},
+      {"/live/cam1.flv?start=START_SETTING_UNSPECIFIED", Fault::kBadQuery},
   };
   for (const auto& c : cases) {
     const Route route = RouteRequest(c.target);

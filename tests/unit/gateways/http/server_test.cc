@@ -344,6 +344,70 @@ TEST_F(HttpServerTest, WhoComesWhenItIsFullIsToldSo) {
   EXPECT_THAT(answer, HasSubstr("too_many_connections"));
 }
 
+TEST_F(HttpServerTest, AnAddressHasSoManyConnections) {
+  node_.edit().mutable_limits()->set_connections_per_address(1);
+  node_.edit().mutable_limits()->add_exempt_addresses("127.0.0.5");
+  node_.edit().mutable_http()->add_trusted_proxies("127.0.0.3");
+  Start();
+  Client first(server_->port());
+  first.Send(Get("/"));
+  EXPECT_THAT(first.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  const std::string answer = Exchange(Get("/"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 429 "));
+  EXPECT_THAT(answer, HasSubstr("Retry-After: "));
+  EXPECT_THAT(answer, HasSubstr("connections_per_address"));
+  const auto status_from = [&](uint8_t from, const std::string& more) {
+    Client client(server_->port(), from);
+    client.Send(Get("/", more));
+    return client.ReadUntil("\r\n").substr(9, 3);
+  };
+  EXPECT_EQ(status_from(2, ""), "200") << "another address";
+  EXPECT_EQ(status_from(2, "X-Forwarded-For: 127.0.0.1\r\n"), "200") << "a stranger's word";
+  EXPECT_EQ(status_from(3, "X-Forwarded-For: 127.0.0.1\r\n"), "429") << "a proxy's word";
+  Client exempt(server_->port(), 5);
+  exempt.Send(Get("/"));
+  exempt.ReadUntil("\r\n\r\n");
+  EXPECT_EQ(status_from(5, ""), "200");
+  EXPECT_THAT(Scrape(), HasSubstr("millrace_refusals_total{protocol=\"http\",reason=\"connections_"
+                                  "per_address\"} 2"));
+  first.Close();
+  EXPECT_TRUE(Until([&] { return status_from(1, "") == "200"; }));
+}
+
+TEST_F(HttpServerTest, AddressesAndFieldsAreBounded) {
+  Start();
+  EXPECT_THAT(Exchange(Get("/" + std::string(9'000, 'x'))), StartsWith("HTTP/1.1 414 "));
+  std::string fields;
+  for (int i = 0; i < 101; ++i) fields += "X" + std::to_string(i) + ": y\r\n";
+  EXPECT_THAT(Exchange(Get("/", fields)), StartsWith("HTTP/1.1 431 "));
+  EXPECT_THAT(Scrape(), HasSubstr("target_too_long"));
+  EXPECT_THAT(Scrape(), HasSubstr("too_many_fields"));
+}
+
+TEST_F(HttpServerTest, AViewerMayAskForTheLiveEdge) {
+  Start();
+  Client first(server_->port());
+  first.Send(Get("/live/cam.flv"));
+  ASSERT_TRUE(Subscribed("live/cam"));
+  Tracks("live/cam");
+  Frame("live/cam", 1, 0, true, "old-key");
+  first.ReadUntil("old-key");
+  Client live(server_->port());
+  live.Send(Get("/live/cam.flv?start=live"));
+  ASSERT_TRUE(Until([&] { return node_.sessions().size() == 2; }));
+  auto reading = std::async(std::launch::async, [&] { return live.ReadUntil("new-key"); });
+  // It takes a moment until it waits on its shard.
+  for (int dts = 80; reading.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready;
+       dts += 80) {
+    Frame("live/cam", 1, dts - 40, false, "between");
+    Frame("live/cam", 1, dts, true, "new-key");
+  }
+  const std::string seen = reading.get();
+  EXPECT_THAT(seen, EndsWith("new-key"));
+  EXPECT_THAT(seen, Not(HasSubstr("old-key")));
+  EXPECT_THAT(seen, Not(HasSubstr("between")));
+}
+
 TEST_F(HttpServerTest, DrainingTakesNoNewViewers) {
   Start();
   Client client(server_->port());

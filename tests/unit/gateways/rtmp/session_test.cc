@@ -409,7 +409,7 @@ TEST_F(SessionTest, ConnectionsAreLimited) {
   world_.StartServer();
   Peer& first = world_.Greet(ClientBytes());
   ASSERT_TRUE(world_.Until([&] { return first.Heard("onBWDone"); }));
-  Peer& second = world_.Connect();
+  Peer& second = world_.Greet(ClientBytes());
   EXPECT_TRUE(world_.Until([&] { return second.closed; }));
   EXPECT_FALSE(first.closed);
   first.Close();

@@ -44,16 +44,41 @@ TEST(Units, Sizes) {
   }
 }
 
+TEST(Units, SpeedsAndBitrates) {
+  const auto speed = [](const char* text) {
+    const auto value = ParseSpeed(text);
+    return value.ok() ? std::optional(*value) : std::nullopt;
+  };
+  EXPECT_EQ(speed("2x"), 200);
+  EXPECT_EQ(speed("1.25x"), 125);
+  EXPECT_EQ(speed("0"), 0);
+  for (const char* text : {"", "2", "x", "-1x", "1.001x", "2X"}) EXPECT_FALSE(speed(text)) << text;
+  const auto bitrate = [](const char* text) {
+    const auto value = ParseBitrate(text);
+    return value.ok() ? std::optional(*value) : std::nullopt;
+  };
+  EXPECT_EQ(bitrate("800kbps"), 800'000);
+  EXPECT_EQ(bitrate("2.5Mbps"), 2'500'000);
+  EXPECT_EQ(bitrate("0"), 0);
+  for (const char* text : {"", "8", "8M", "8MBps", "8mbps", "-1bps"}) {
+    EXPECT_FALSE(bitrate(text)) << text;
+  }
+}
+
 TEST(Units, WhatIsWrittenIsReadBack) {
   for (const uint64_t value : {0ULL, 1ULL, 999ULL, 1'000ULL, 2'500ULL, 60'000ULL, 90'000ULL,
                                86'400'000ULL, 90'061'000ULL, 65'536ULL, 1ULL << 30, 1'000'001ULL}) {
     EXPECT_EQ(*ParseMilliseconds(FormatMilliseconds(value)), value) << FormatMilliseconds(value);
     EXPECT_EQ(*ParseBytes(FormatBytes(value)), value) << FormatBytes(value);
+    EXPECT_EQ(*ParseSpeed(FormatSpeed(value)), value) << FormatSpeed(value);
+    EXPECT_EQ(*ParseBitrate(FormatBitrate(value)), value) << FormatBitrate(value);
   }
   EXPECT_EQ(FormatMilliseconds(2'500), "2500ms");
   EXPECT_EQ(FormatMilliseconds(90'000), "1m30s");
   EXPECT_EQ(FormatBytes(65'536), "64KiB");
   EXPECT_EQ(FormatBytes(1'000), "1000B");
+  EXPECT_EQ(FormatSpeed(150), "1.50x");
+  EXPECT_EQ(FormatBitrate(2'500'000), "2500kbps");
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ defaults:
   grace: 0
   publish_policy: reject
   viewer_backlog: 1.5MiB
+  start: live
+  ingest_speed_limit: 1.5x
+  max_bitrate: 8Mbps
 applications:
   live: {flush: 0, wait_timeout: "5s"}
   site3/gate:
@@ -61,6 +64,9 @@ public_host: media.example.org
   EXPECT_FALSE(configuration.defaults().has_audio_hold());
   EXPECT_EQ(configuration.defaults().publish_policy(), v1::reject);
   EXPECT_EQ(configuration.defaults().viewer_backlog(), 1'572'864u);
+  EXPECT_EQ(configuration.defaults().start(), v1::live);
+  EXPECT_EQ(configuration.defaults().ingest_speed_limit(), 150u);
+  EXPECT_EQ(configuration.defaults().max_bitrate(), 8'000'000u);
   EXPECT_TRUE(configuration.applications().at("live").has_flush());
   EXPECT_EQ(configuration.applications().at("live").wait_timeout(), 5'000u);
   EXPECT_EQ(configuration.applications().at("site3/gate").grace(), 90'000u);
@@ -123,6 +129,16 @@ const Case kCases[] = {
      "1:17: `router.lease` must be between 1s and 1m, not 1ms\n"},
     {"TooLarge", "defaults: {track_wait: 3s}\n",
      "1:24: `defaults.track_wait` must be between 0 and 2500ms, not 3s\n"},
+    {"SpeedWithoutUnit", "defaults: {ingest_speed_limit: 2}\n",
+     "1:32: `defaults.ingest_speed_limit`: `2` has no unit: write a speed like 2x or 1.5x\n"},
+    {"SlowerThanRealTime", "defaults: {ingest_speed_limit: 0.5x}\n",
+     "1:32: `defaults.ingest_speed_limit` must be 0 or between 1.10x and 100x, not 0.5x\n"},
+    {"ByteRate", "defaults: {max_bitrate: 8MB}\n",
+     "1:25: `defaults.max_bitrate`: `8MB` has an unknown unit `MB`: write a bitrate like 800kbps, "
+     "2.5Mbps or 1Gbps\n"},
+    {"NoNetwork", "limits: {exempt_addresses: [office]}\n",
+     "1:29: `limits.exempt_addresses`: `office` is not an address or network: write 10.0.0.0/8 or "
+     "2001:db8::1\n"},
     {"NotANumber", "rtmp: {chunk_size: big}\n",
      "1:20: `rtmp.chunk_size`: `big` is not a whole number\n"},
     {"Negative", "rtmp: {chunk_size: -1}\n",

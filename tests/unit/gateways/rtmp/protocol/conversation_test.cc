@@ -282,6 +282,15 @@ TEST(Conversation, ObsReadsShortChunksUntilToldOtherwise) {
   EXPECT_EQ(found - output.begin(), 16 + 17);  // behind window and bandwidth
 }
 
+TEST(Conversation, WhoeverConnectsToAServerThatIsFullIsToldAndGetsNoFurther) {
+  ConversationOptions options;
+  options.refusal = "this server is full";
+  Dialogue dialogue(options);
+  EXPECT_THAT(dialogue.Feed(ClientBytes().Connect()), ElementsAre("refused"));
+  EXPECT_THAT(dialogue.Answers(), Contains("_error 1 NetConnection.Connect.Rejected"));
+  EXPECT_THAT(dialogue.Feed(ClientBytes().Publish()), IsEmpty());
+}
+
 TEST(Conversation, AcceptedPublish) {
   Dialogue dialogue;
   dialogue.Feed(Client().Publish());
@@ -296,6 +305,7 @@ TEST(Conversation, RejectedPublishSaysWhy) {
     const char* code;
   } cases[] = {{Refusal::kBadName, "NetStream.Publish.BadName"},
                {Refusal::kUnauthorized, "NetStream.Publish.Unauthorized"},
+               {Refusal::kTooMuch, "NetStream.Publish.Rejected"},
                {Refusal::kFailed, "NetStream.Failed"}};
   for (const auto& one : cases) {
     Dialogue dialogue;

@@ -19,6 +19,7 @@ inline std::string Describe(const Event& event) {
     std::string operator()(const Connected& one) {
       return "connected " + one.app + " " + one.user_agent;
     }
+    std::string operator()(const ConnectRefused&) { return "refused"; }
     std::string operator()(const PublishRequest& one) {
       return "publish " + Text(one.target) + (one.user.empty() ? "" : " by " + one.user);
     }
