@@ -14,7 +14,7 @@ namespace millrace::http {
 struct Index {};  // GET /
 struct Play {     // GET /app/name.flv
   std::string stream;
-  Selection selection = Selection::kAll;
+  LaneChoice choice;
 };
 using Route = std::variant<Index, Play, Problem>;
 

@@ -40,8 +40,18 @@ TEST(Route, WhatIsServed) {
     const auto* play = std::get_if<Play>(&route);
     ASSERT_NE(play, nullptr) << c.target;
     EXPECT_EQ(play->stream, c.stream);
-    EXPECT_EQ(play->selection, c.selection) << c.target;
+    EXPECT_EQ(play->choice.selection, c.selection) << c.target;
   }
+}
+
+TEST(Route, TheFormIsChosenByCodec) {
+  using media::flv::Form;
+  const auto form = [](const char* target) {
+    return std::get<Play>(RouteRequest(target)).choice.form;
+  };
+  EXPECT_EQ(form("/live/cam1.flv"), Form::kAuto);
+  EXPECT_EQ(form("/live/cam1.flv?codec=legacy"), Form::kLegacy);
+  EXPECT_EQ(form("/live/cam1.flv?only=video&codec=enhanced"), Form::kEnhanced);
 }
 
 TEST(Route, WhatIsRefused) {
@@ -72,6 +82,8 @@ TEST(Route, WhatIsRefused) {
       {"/live/cam1.flv?only", Fault::kBadQuery},
       {"/live/cam1.flv?only=text", Fault::kBadQuery},
       {"/live/cam1.flv?only=audio+", Fault::kBadQuery},
+      {"/live/cam1.flv?codec=h264", Fault::kBadQuery},
+      {"/live/cam1.flv?codec=", Fault::kBadQuery},
   };
   for (const auto& c : cases) {
     const Route route = RouteRequest(c.target);
