@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.http import request
-from harness.media import run
+from harness.media import assert_same_packets, packets_of, read_framemd5, run
 from harness.waiting import until
 
 SECONDS = "3"
@@ -120,3 +120,25 @@ def test_a_form_that_does_not_exist(cluster):
     problem = json.loads(answer.body)
     assert (answer.status, problem["code"]) == (400, "bad_query")
     assert "legacy" in problem["detail"]
+
+
+@pytest.mark.parametrize("name, encoder", [("mp3", ["libmp3lame", "-ar", "44100"]),
+                                           ("g711a", ["pcm_alaw", "-ar", "8000", "-ac", "1"]),
+                                           ("g711u", ["pcm_mulaw", "-ar", "8000", "-ac", "1"])])
+def test_legacy_sound(cluster, children, tmp_path, name, encoder):
+    """ffmpeg publishes MP3 and G.711 beside H.264; ffmpeg, which knows no enhanced form, plays them."""
+    stream, file = f"enhanced/{name}", tmp_path / f"{name}.flv"
+    quiet = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
+    run(*quiet, "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i",
+        "sine=frequency=440", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25", "-c:a", *encoder,
+        "-t", SECONDS, file)
+    readers = {label: children(*quiet, "-copyts", "-rw_timeout", "20000000", "-i", url, "-map", "0", "-c",
+                               "copy", "-f", "framemd5", tmp_path / label)
+               for label, url in (("rtmp", cluster.rtmp(stream, 1)), ("flv", cluster.flv(stream)))}
+    until(lambda: len(cluster.admin.sessions()) >= len(readers), 20, "every viewer waits")
+    run(*quiet, "-re", "-i", file, "-c", "copy", "-f", "flv", cluster.rtmp(stream))
+    source = packets_of(file, tmp_path / "source")
+    for label, reader in readers.items():
+        _, errors = reader.communicate(timeout=30)
+        assert reader.returncode == 0, (label, errors)
+        assert_same_packets(source, read_framemd5(tmp_path / label))
