@@ -109,9 +109,9 @@ Route RouteRequest(std::string_view target) {
   const std::string_view query = QueryOf(StripAuthority(target));
   if (const std::optional<std::string> only = QueryArgument(query, "only")) {
     if (*only == "audio") {
-      play.selection = Selection::kAudio;
+      play.choice.selection = Selection::kAudio;
     } else if (*only == "video") {
-      play.selection = Selection::kVideo;
+      play.choice.selection = Selection::kVideo;
     } else {
       return refuse(Fault::kBadQuery,
                     "The argument 'only' is 'audio' or 'video'; leave it out for both.");
@@ -124,6 +124,15 @@ Route RouteRequest(std::string_view target) {
                     "The argument 'start' is 'live', 'key' or 'oldest'; leave it out for what the "
                     "operator chose.");
     }
+  }
+  if (const std::optional<std::string> codec = QueryArgument(query, "codec")) {
+    const std::optional<media::flv::Form> form = media::flv::FindForm(*codec);
+    if (!form) {
+      return refuse(Fault::kBadQuery,
+                    "The argument 'codec' is 'legacy' or 'enhanced'; leave it out for legacy FLV "
+                    "where the codecs have it.");
+    }
+    play.choice.form = *form;
   }
   return play;
 }

@@ -15,7 +15,7 @@ namespace millrace::http {
 struct Index {};  // GET /
 struct Play {     // GET /app/name.flv
   std::string stream;
-  Selection selection = Selection::kAll;
+  LaneChoice choice;
   v1::StartSetting start = v1::START_SETTING_UNSPECIFIED;  // as the application says
 };
 using Route = std::variant<Index, Play, Problem>;

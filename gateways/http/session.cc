@@ -240,8 +240,8 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     options.stream = play.stream;
     options.protocol = "http-flv";
     options.lane =
-        play_.head ? FlvHeadLane(play.selection)
-                   : FlvLane(play.selection, request_.chunks ? Framing::kChunked : Framing::kPlain);
+        play_.head ? FlvHeadLane(play.choice)
+                   : FlvLane(play.choice, request_.chunks ? Framing::kChunked : Framing::kPlain);
     options.settings = node_.settings(play.stream);
     if (play.start != v1::START_SETTING_UNSPECIFIED) options.settings.set_start(play.start);
     options.settings.clear_publishers();  // not once a session
@@ -342,14 +342,18 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   Problem NotPlayed(const Play& play) const {
     const std::string path(PathOf(request_.target));
     if (play_.end == ViewerEnd::kNoTracks) {
-      const char* what = play.selection == Selection::kVideo   ? "H.264 video"
-                         : play.selection == Selection::kAudio ? "AAC audio"
-                                                               : "H.264 or AAC track";
-      return {
-          Fault::kNoSuchTracks,
-          fmt::format("{} is live but has no {}, which is what FLV carries.{}", play.stream, what,
-                      play.selection == Selection::kAll ? "" : " Leave the argument 'only' out."),
-          path};
+      const Selection selection = play.choice.selection;
+      const char* what = selection == Selection::kVideo   ? "video"
+                         : selection == Selection::kAudio ? "audio"
+                                                          : "track";
+      const bool legacy = play.choice.form == media::flv::Form::kLegacy;
+      std::string advice;
+      if (selection != Selection::kAll) advice += " Leave the argument 'only' out.";
+      if (legacy) advice += " Leave the argument 'codec' out.";
+      return {Fault::kNoSuchTracks,
+              fmt::format("{} is live but has no {} that {}FLV carries.{}", play.stream, what,
+                          legacy ? "legacy " : "", advice),
+              path};
     }
     if (play_.kicked && context_.draining) {
       return {Fault::kDraining, "Ask another node, or ask again later.", path};

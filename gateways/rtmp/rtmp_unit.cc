@@ -14,6 +14,7 @@ namespace {
 
 using media::Bytes;
 using media::Payload;
+using media::flv::Presentation;
 
 constexpr size_t kHeaderSize = 12;
 constexpr size_t kMaxBody = (1u << 24) - 1;
@@ -25,17 +26,32 @@ constexpr auto kMarkers = [] {
   return markers;
 }();
 
+// Codecs that have no form but the enhanced one: only these make one player's lane differ from
+// another's.
+constexpr media::Codec kEnhancedOnly[] = {media::Codec::kH265, media::Codec::kAv1,
+                                          media::Codec::kVp9,  media::Codec::kOpus,
+                                          media::Codec::kFlac, media::Codec::kAc3};
+
 // A viewer starts at 0, and what lies before its start (audio, by a little) is shown there too.
 uint32_t TimestampFor(int64_t dts_ms, int64_t base_ms) {
   return static_cast<uint32_t>(std::max<int64_t>(0, dts_ms - base_ms));
 }
 
-media::TrackSet Carried(const media::TrackSet& tracks) {
-  media::TrackSet carried;
-  carried.version = tracks.version;
-  std::copy_if(tracks.tracks.begin(), tracks.tracks.end(), std::back_inserter(carried.tracks),
-               media::flv::CanCarry);
-  return carried;
+uint8_t ChunkStreamOf(media::flv::TagType type) {
+  switch (type) {
+    case media::flv::TagType::kVideo:
+      return kVideoChunkStream;
+    case media::flv::TagType::kAudio:
+      return kAudioChunkStream;
+    case media::flv::TagType::kScript:
+      break;
+  }
+  return kDataChunkStream;
+}
+
+// They have the same numbers.
+MessageType MessageTypeOf(media::flv::TagType type) {
+  return static_cast<MessageType>(static_cast<uint8_t>(type));
 }
 
 }  // namespace
@@ -141,75 +157,76 @@ bool RtmpUnit::GatherEntry(const Entry& entry, uint32_t timestamp_ms, size_t ski
   }
 }
 
-RtmpMuxer::RtmpMuxer(uint32_t chunk_size, std::string version)
-    : chunk_size_(chunk_size), version_(std::move(version)) {}
+RtmpMuxer::RtmpMuxer(uint32_t chunk_size, std::string version,
+                     const media::flv::PresentationOptions& options)
+    : chunk_size_(chunk_size), version_(std::move(version)), options_(options) {}
 
 stream::WireUnitPtr RtmpMuxer::Preamble(const media::TrackSet& tracks) {
-  const media::TrackSet carried = Carried(tracks);
-  announced_ = carried;
-  if (carried.tracks.empty()) return nullptr;
-  return Announce(carried, {}, 0);
+  const Presentation shown(tracks, options_);
+  announced_ = shown.Announced();
+  if (shown.empty()) return nullptr;
+  return Announce(shown, {}, 0);
 }
 
 stream::WireUnitPtr RtmpMuxer::TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) {
-  const media::TrackSet carried = Carried(tracks);
-  if (carried.tracks == announced_.tracks) return nullptr;
-  const media::TrackSet before = std::exchange(announced_, carried);
-  return Announce(carried, before, dts_ms);
+  const Presentation shown(tracks, options_);
+  media::TrackSet now = shown.Announced();
+  if (now.tracks == announced_.tracks) return nullptr;
+  const media::TrackSet before = std::exchange(announced_, std::move(now));
+  return Announce(shown, before, dts_ms);
 }
 
 stream::WireUnitPtr RtmpMuxer::TracksRestated(const media::TrackSet& tracks, int64_t dts_ms) {
-  const media::TrackSet carried = Carried(tracks);
-  return carried.tracks.empty() ? nullptr : Announce(carried, {}, dts_ms);
+  const Presentation shown(tracks, options_);
+  return shown.empty() ? nullptr : Announce(shown, {}, dts_ms);
 }
 
 bool RtmpMuxer::Carries(const media::TrackSet& tracks, const media::Track& track) const {
-  // RTMP has one of each kind.
-  return media::flv::CanCarry(track) && tracks.FirstOf(track.kind) == &track;
+  return Presentation(tracks, options_).Find(track.id) != nullptr;
 }
 
-// A configuration that is repeated unchanged makes some players start over: only news are told.
-stream::WireUnitPtr RtmpMuxer::Announce(const media::TrackSet& tracks,
-                                        const media::TrackSet& before, int64_t dts_ms) const {
+stream::WireUnitPtr RtmpMuxer::Announce(const Presentation& shown, const media::TrackSet& before,
+                                        int64_t dts_ms) const {
   auto unit = std::make_shared<RtmpUnit>(chunk_size_);
-  unit->Add(kDataChunkStream, MessageType::kDataAmf0, dts_ms, {},
-            Payload::FromVector(media::flv::OnMetaData(tracks, version_)));
-  for (const media::TrackKind kind : {media::TrackKind::kVideo, media::TrackKind::kAudio}) {
-    const media::Track* track = tracks.FirstOf(kind);
-    if (track == nullptr) continue;
-    const media::Track* known = before.FirstOf(kind);
-    if (known != nullptr && known->config == track->config) continue;
-    if (kind == media::TrackKind::kVideo) {
-      unit->Add(kVideoChunkStream, MessageType::kVideo, dts_ms, {},
-                Payload::FromVector(media::flv::VideoSequenceHeader(*track)));
-    } else {
-      unit->Add(kAudioChunkStream, MessageType::kAudio, dts_ms, {},
-                Payload::FromVector(media::flv::AudioSequenceHeader(*track)));
-    }
+  for (media::flv::Announcement& one : media::flv::Announce(shown, before, version_)) {
+    unit->Add(ChunkStreamOf(one.type), MessageTypeOf(one.type), dts_ms, {},
+              Payload::FromVector(std::move(one.body)));
   }
   return unit;
 }
 
 stream::WireUnitPtr RtmpMuxer::Frames(const media::TrackSet& tracks,
                                       std::span<const media::Frame> frames) {
+  const Presentation presentation(tracks, options_);
   auto unit = std::make_shared<RtmpUnit>(chunk_size_);
   for (const media::Frame& frame : frames) {
-    const media::Track* track = tracks.Find(frame.track);
-    if (track == nullptr || !Carries(tracks, *track)) continue;
+    const media::flv::PresentedTrack* shown = presentation.Find(frame.track);
+    if (shown == nullptr) continue;
     Payload payload =
         frame.payload.Slice(frame.header_len, frame.payload.size() - frame.header_len);
-    if (payload.size() + media::flv::kVideoPrefixSize > kMaxBody) continue;
-    const int64_t dts_ms = media::MsFromNs(frame.dts_ns);
-    if (track->kind == media::TrackKind::kVideo) {
-      const auto prefix = media::flv::VideoTagPrefix(frame);
-      unit->Add(kVideoChunkStream, MessageType::kVideo, dts_ms, prefix, std::move(payload));
-    } else {
-      const auto prefix = media::flv::AudioTagPrefix(*track);
-      unit->Add(kAudioChunkStream, MessageType::kAudio, dts_ms, prefix, std::move(payload));
-    }
+    if (payload.size() + media::flv::kMaxPrefixSize > kMaxBody) continue;
+    const media::flv::TagType type = media::flv::TagTypeOf(shown->track->kind);
+    unit->Add(ChunkStreamOf(type), MessageTypeOf(type), media::MsFromNs(frame.dts_ns),
+              media::flv::FramePrefix(*shown, frame), std::move(payload));
   }
   if (unit->empty()) return nullptr;
   return unit;
+}
+
+stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions& options) {
+  std::string key = "rtmp";
+  if (options.form != media::flv::Form::kAuto) {
+    key += std::string("-") + media::flv::FormName(options.form);
+  } else if (options.enhanced != media::flv::CodecSet::All()) {
+    key += "-only";
+    for (const media::Codec codec : kEnhancedOnly) {
+      if (options.enhanced.Has(codec)) key += std::string("-") + media::CodecName(codec);
+    }
+  }
+  if (options.multitrack) key += "-multitrack";
+  return {std::move(key), [chunk_size, options] {
+            return std::make_unique<RtmpMuxer>(chunk_size, MILLRACE_VERSION, options);
+          }};
 }
 
 }  // namespace millrace::rtmp

@@ -12,6 +12,7 @@
 
 #include "gateways/rtmp/protocol/message.h"
 #include "media/base/payload.h"
+#include "media/flv/presentation.h"
 #include "runtime/stream/lane.h"
 #include "runtime/stream/wire_unit.h"
 
@@ -24,7 +25,7 @@ class RtmpUnit : public stream::WireUnit {
  public:
   explicit RtmpUnit(uint32_t chunk_size);
 
-  // Before the unit is shared. `prefix` (at most 16 bytes) and `payload` together are the body,
+  // Before the unit is shared. `prefix` (at most 64 bytes) and `payload` together are the body,
   // below 2^24 bytes; `dts_ms` is stream time.
   void Add(uint8_t chunk_stream, MessageType type, int64_t dts_ms, media::Bytes prefix,
            media::Payload payload);
@@ -52,10 +53,11 @@ class RtmpUnit : public stream::WireUnit {
   int64_t last_ms_ = INT64_MIN;
 };
 
-// The lane "rtmp": H.264 and AAC in legacy FLV bodies.
+// FLV bodies in chunks: what `options` choose of the tracks, in the form that they choose.
 class RtmpMuxer : public stream::LaneMuxer {
  public:
-  RtmpMuxer(uint32_t chunk_size, std::string version);
+  RtmpMuxer(uint32_t chunk_size, std::string version,
+            const media::flv::PresentationOptions& options = {});
 
   stream::WireUnitPtr Preamble(const media::TrackSet& tracks) override;
   stream::WireUnitPtr TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) override;
@@ -66,12 +68,17 @@ class RtmpMuxer : public stream::LaneMuxer {
 
  private:
   // Metadata, and the configuration of each track that `before` does not have as it is.
-  stream::WireUnitPtr Announce(const media::TrackSet& tracks, const media::TrackSet& before,
+  stream::WireUnitPtr Announce(const media::flv::Presentation& shown, const media::TrackSet& before,
                                int64_t dts_ms) const;
 
   const uint32_t chunk_size_;
   const std::string version_;
+  const media::flv::PresentationOptions options_;
   media::TrackSet announced_;  // what viewers know who came all the way
 };
+
+// "rtmp" for players that take everything, "rtmp-legacy", "rtmp-only-h265-opus-multitrack" …: one
+// lane for all players that are sent the same.
+stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions& options);
 
 }  // namespace millrace::rtmp

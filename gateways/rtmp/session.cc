@@ -226,9 +226,9 @@ void Session::Tick(Clock::time_point now) {
       conversation_.RejectPublish(Refusal::kFailed, "no router took the stream in time: try again");
       CloseGently("not_granted");
     } else if (pause_.count() == 0 && past(last_media_, app_.publish_idle_timeout())) {
-      conversation_.RejectPublish(Refusal::kFailed,
-                                  "closed: no H.264 or AAC media came for " +
-                                      std::to_string(app_.publish_idle_timeout() / 1000) + " s");
+      conversation_.RejectPublish(
+          Refusal::kFailed,
+          "closed: no media came for " + std::to_string(app_.publish_idle_timeout() / 1000) + " s");
       CloseGently("publish_idle");
     }
   } else if (viewer_ == nullptr && past(since_, options_.settings.idle_timeout())) {

@@ -118,6 +118,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   ServerConversation conversation_;
   Phase phase_ = Phase::kOpen;
   std::string user_agent_;
+  EnhancedClient enhanced_;
   Clock::time_point since_;  // of the state that time-outs count from
   Clock::time_point last_media_;
 

@@ -27,13 +27,32 @@ std::string_view WithoutQuery(std::string_view text) { return text.substr(0, tex
 
 // Faults that no later packet of the same encoder will cure.
 bool IsUnsupportedVideo(std::string_view fault) {
-  return fault == "flv_unsupported_video" || fault == "flv_enhanced_video";
+  return fault == "flv_unsupported_video" || fault == "flv_mpeg_ts_video";
+}
+
+// What a player is sent: what it chose by `?codec=`, or what it said when it connected. Nothing
+// where `codec` is none of the choices. Who announced nothing is taken for a legacy player.
+std::optional<media::flv::PresentationOptions> PlayerOptions(const EnhancedClient& client,
+                                                             std::string_view codec) {
+  media::flv::PresentationOptions options;
+  if (!codec.empty()) {
+    const auto form = media::flv::FindForm(codec);
+    if (!form) return std::nullopt;
+    options.form = *form;
+  } else if (client.announced) {
+    options.enhanced = client.takes;
+    options.multitrack = client.multitrack;
+  } else {
+    options.form = media::flv::Form::kLegacy;
+  }
+  return options;
 }
 
 }  // namespace
 
 void Session::On(Connected& event) {
   user_agent_ = std::move(event.user_agent);
+  enhanced_ = event.enhanced;
   node_.logger().Debug("connected", {{"address", peer_},
                                      {"app", WithoutQuery(event.app)},
                                      {"tc_url", WithoutQuery(event.tc_url)},
@@ -257,7 +276,8 @@ void Session::OnMedia(TagType type, int64_t timestamp_ms, const media::Payload& 
     if (fault == "flv_unsupported_audio") audio_refused_ = true;
     if (IsUnsupportedVideo(fault)) {
       conversation_.RejectPublish(Refusal::kFailed,
-                                  "this video codec is not supported: set the encoder to H.264");
+                                  "this video codec is not supported: set the encoder to H.264, "
+                                  "HEVC, AV1 or VP9");
       CloseGently("unsupported_codec");
       return;
     }
@@ -299,6 +319,12 @@ void Session::BeginPlay() {
     CloseGently("refused");
     return;
   }
+  const auto player = PlayerOptions(enhanced_, FindParam(target.params, "codec"));
+  if (!player) {
+    conversation_.RejectPlay(Refusal::kFailed, "codec is 'legacy' or 'enhanced'; leave it out");
+    CloseGently("refused");
+    return;
+  }
   v1::StartSetting start = v1::START_SETTING_UNSPECIFIED;
   const std::string_view wanted = FindParam(target.params, "start");
   if (!wanted.empty() && (!v1::StartSetting_Parse(std::string(wanted), &start) ||
@@ -310,14 +336,10 @@ void Session::BeginPlay() {
   OpenRecord(target, user, v1::ROLE_VIEWER);
   if (start != v1::START_SETTING_UNSPECIFIED) app_.set_start(start);
   shard_.Unwatch(*this);
-  const uint32_t chunk_size = options_.settings.chunk_size();
   stream::ViewerOptions options;
   options.stream = stream_;
   options.protocol = "rtmp";
-  options.lane.key = "rtmp";
-  options.lane.make_muxer = [chunk_size] {
-    return std::make_unique<RtmpMuxer>(chunk_size, MILLRACE_VERSION);
-  };
+  options.lane = RtmpLane(options_.settings.chunk_size(), *player);
   options.settings = app_;
   viewer_ = node_.feeds().View(shard_.index(), socket_, std::move(options), record_, *this);
 }
@@ -353,7 +375,9 @@ void Session::OnEnded(stream::ViewerEnd end, const std::string& text) {
       conversation_.RejectPlay(Refusal::kNotFound, text);
       break;
     case stream::ViewerEnd::kNoTracks:
-      conversation_.RejectPlay(Refusal::kFailed, "the stream has neither H.264 nor AAC");
+      conversation_.RejectPlay(Refusal::kFailed,
+                               "the stream has nothing that this player says it takes: ask with "
+                               "?codec=enhanced if it does");
       break;
     case stream::ViewerEnd::kStreamEnded:
       break;

@@ -5,18 +5,135 @@
 #include <utility>
 
 #include "media/amf/amf0.h"
+#include "media/flv/records.h"
+#include "media/flv/wire.h"
 
 namespace millrace::media::flv {
 namespace {
 
-constexpr uint8_t kKeyAvc = 0x17;
-constexpr uint8_t kInterAvc = 0x27;
-// AAC is always said to be 44 kHz, 16 bit, stereo (Annex E.4.2.1); the truth is in its
-// configuration.
-constexpr uint8_t kAac = 0xaf;
 constexpr int64_t kMaxComposition = 0x7fffff;
+constexpr auto kKey = static_cast<uint8_t>(VideoFrameType::kKey);
+constexpr auto kInter = static_cast<uint8_t>(VideoFrameType::kInter);
 
 uint8_t Byte(uint64_t value, unsigned index) { return static_cast<uint8_t>(value >> (8 * index)); }
+
+bool CarriesCompositionTime(Codec codec) { return codec == Codec::kH264 || codec == Codec::kH265; }
+
+unsigned LegacyVideoId(Codec codec) { return codec == Codec::kH265 ? kCodecIdHevc : kCodecIdAvc; }
+
+unsigned LegacySoundFormat(const Track& track) {
+  switch (track.codec) {
+    case Codec::kMp3:
+      return track.sample_rate == 8000 ? kSoundMp3At8k : kSoundMp3;
+    case Codec::kG711A:
+      return kSoundG711A;
+    case Codec::kG711U:
+      return kSoundG711U;
+    default:
+      return kSoundAac;
+  }
+}
+
+// SoundFormat, SoundRate, SoundSize, SoundType.
+uint8_t SoundByte(const Track& track) {
+  // AAC is always said to be 44 kHz, 16 bit, stereo (Annex E.4.2.1); the truth is in its
+  // configuration. Of MP3 the nearest rate is told, the truth is in its frames.
+  unsigned rate = 3;
+  bool stereo = true;
+  if (track.codec != Codec::kAac) {
+    rate = track.sample_rate > 24000 ? 3 : track.sample_rate > 12000 ? 2 : 1;
+    if (track.codec != Codec::kMp3 || track.sample_rate == 8000) rate = 0;
+    stereo = track.channels > 1;
+  }
+  const unsigned sixteen_bits = 1 << 1;
+  return static_cast<uint8_t>(LegacySoundFormat(track) << 4 | rate << 2 | sixteen_bits |
+                              (stereo ? 1 : 0));
+}
+
+// The first bytes of an enhanced body, up to where the packet's own data begins.
+TagPrefix ExHeader(const PresentedTrack& shown, unsigned first, unsigned type,
+                   unsigned multitrack) {
+  TagPrefix prefix;
+  if (shown.track_id == 0) {
+    prefix.Add(static_cast<uint8_t>(first | type));
+  } else {
+    prefix.Add(static_cast<uint8_t>(first | multitrack));
+    prefix.Add(static_cast<uint8_t>(kOneTrack << 4 | type));
+  }
+  const uint32_t fourcc = FourCcOf(shown.track->codec);
+  for (unsigned i = 4; i-- > 0;) prefix.Add(Byte(fourcc, i));
+  if (shown.track_id != 0) prefix.Add(shown.track_id);
+  return prefix;
+}
+
+TagPrefix ExVideoHeader(const PresentedTrack& shown, bool key, unsigned type) {
+  return ExHeader(shown, kExVideoHeader | static_cast<unsigned>(key ? kKey : kInter) << 4, type,
+                  kExVideoMultitrack);
+}
+
+TagPrefix ExAudioHeader(const PresentedTrack& shown, unsigned type) {
+  return ExHeader(shown, kSoundExHeader << 4, type, kExAudioMultitrack);
+}
+
+void AddI24(TagPrefix& prefix, int64_t value) {
+  for (unsigned i = 3; i-- > 0;) prefix.Add(Byte(static_cast<uint64_t>(value), i));
+}
+
+TagPrefix VideoPrefix(const PresentedTrack& shown, const Frame& frame) {
+  const int64_t composition = std::clamp(MsFromNs(frame.pts_ns) - MsFromNs(frame.dts_ns),
+                                         -kMaxComposition - 1, kMaxComposition);
+  const Codec codec = shown.track->codec;
+  if (shown.enhanced) {
+    if (!CarriesCompositionTime(codec)) {
+      TagPrefix prefix = ExVideoHeader(shown, frame.random_access(), kExCodedFrames);
+      if (frame.random_access()) prefix.Append(KeyFrameRecord(*shown.track));
+      return prefix;
+    }
+    if (composition == 0) {
+      return ExVideoHeader(shown, frame.random_access(), kExVideoCodedFramesX);
+    }
+    TagPrefix prefix = ExVideoHeader(shown, frame.random_access(), kExCodedFrames);
+    AddI24(prefix, composition);
+    return prefix;
+  }
+  TagPrefix prefix;
+  prefix.Add(static_cast<uint8_t>(
+      static_cast<unsigned>(frame.random_access() ? kKey : kInter) << 4 | LegacyVideoId(codec)));
+  prefix.Add(kLegacyData);
+  AddI24(prefix, composition);
+  return prefix;
+}
+
+TagPrefix AudioPrefix(const PresentedTrack& shown) {
+  if (shown.enhanced) return ExAudioHeader(shown, kExCodedFrames);
+  TagPrefix prefix;
+  prefix.Add(SoundByte(*shown.track));
+  if (shown.track->codec == Codec::kAac) prefix.Add(kLegacyData);
+  return prefix;
+}
+
+TagPrefix SequenceStartPrefix(const PresentedTrack& shown) {
+  const Track& track = *shown.track;
+  if (track.kind == TrackKind::kVideo) {
+    if (shown.enhanced) return ExVideoHeader(shown, true, kExSequenceStart);
+    TagPrefix prefix;
+    prefix.Add(static_cast<uint8_t>(kKey << 4 | LegacyVideoId(track.codec)));
+    prefix.Add(kLegacySequenceHeader);
+    AddI24(prefix, 0);
+    return prefix;
+  }
+  if (shown.enhanced) return ExAudioHeader(shown, kExSequenceStart);
+  TagPrefix prefix;
+  prefix.Add(SoundByte(track));
+  prefix.Add(kLegacySequenceHeader);
+  return prefix;
+}
+
+double CodecId(const PresentedTrack& shown) {
+  if (shown.enhanced) return FourCcOf(shown.track->codec);
+  return shown.track->kind == TrackKind::kVideo ? LegacyVideoId(shown.track->codec)
+                                                : LegacySoundFormat(*shown.track);
+}
 
 }  // namespace
 
@@ -45,46 +162,65 @@ std::array<uint8_t, kPreviousTagSizeSize> PreviousTagSize(size_t body_size) {
   return {Byte(size, 3), Byte(size, 2), Byte(size, 1), Byte(size, 0)};
 }
 
-std::array<uint8_t, kVideoPrefixSize> VideoTagPrefix(const Frame& frame) {
-  const int64_t composition = std::clamp(MsFromNs(frame.pts_ns) - MsFromNs(frame.dts_ns),
-                                         -kMaxComposition - 1, kMaxComposition);
-  const auto bits = static_cast<uint64_t>(composition);
-  return {frame.random_access() ? kKeyAvc : kInterAvc, static_cast<uint8_t>(PacketType::kData),
-          Byte(bits, 2), Byte(bits, 1), Byte(bits, 0)};
+bool TagPrefix::Append(Bytes bytes) {
+  if (bytes.size() > bytes_.size() - size_) return false;
+  std::ranges::copy(bytes, bytes_.begin() + size_);
+  size_ = static_cast<uint8_t>(size_ + bytes.size());
+  return true;
 }
 
-std::array<uint8_t, kAudioPrefixSize> AudioTagPrefix(const Track& /*track*/) {
-  return {kAac, static_cast<uint8_t>(PacketType::kData)};
+TagType TagTypeOf(TrackKind kind) {
+  switch (kind) {
+    case TrackKind::kVideo:
+      return TagType::kVideo;
+    case TrackKind::kAudio:
+      return TagType::kAudio;
+    case TrackKind::kData:
+      break;
+  }
+  return TagType::kScript;
 }
 
-std::vector<uint8_t> VideoSequenceHeader(const Track& track) {
-  std::vector<uint8_t> body = {kKeyAvc, static_cast<uint8_t>(PacketType::kSequenceHeader), 0, 0, 0};
-  body.insert(body.end(), track.config.begin(), track.config.end());
+TagPrefix FramePrefix(const PresentedTrack& track, const Frame& frame) {
+  switch (track.track->kind) {
+    case TrackKind::kVideo:
+      return VideoPrefix(track, frame);
+    case TrackKind::kAudio:
+      return AudioPrefix(track);
+    case TrackKind::kData:
+      break;
+  }
+  return {};
+}
+
+std::vector<uint8_t> SequenceStart(const PresentedTrack& track) {
+  const std::vector<uint8_t> record = WireRecord(*track.track);
+  if (record.empty()) return {};
+  const TagPrefix prefix = SequenceStartPrefix(track);
+  const Bytes head = prefix;
+  std::vector<uint8_t> body(head.begin(), head.end());
+  body.insert(body.end(), record.begin(), record.end());
   return body;
 }
 
-std::vector<uint8_t> AudioSequenceHeader(const Track& track) {
-  std::vector<uint8_t> body = {kAac, static_cast<uint8_t>(PacketType::kSequenceHeader)};
-  body.insert(body.end(), track.config.begin(), track.config.end());
-  return body;
-}
-
-std::vector<uint8_t> OnMetaData(const TrackSet& tracks, std::string_view version) {
+std::vector<uint8_t> OnMetaData(const Presentation& presentation, std::string_view version) {
   std::vector<amf::Property> properties;
-  if (const Track* video = tracks.FirstOf(TrackKind::kVideo); video != nullptr) {
-    properties.push_back({"width", static_cast<double>(video->width)});
-    properties.push_back({"height", static_cast<double>(video->height)});
-    if (video->frame_rate_num > 0 && video->frame_rate_den > 0) {
-      const double rate = static_cast<double>(video->frame_rate_num) / video->frame_rate_den;
+  if (const PresentedTrack* shown = presentation.First(TrackKind::kVideo); shown != nullptr) {
+    const Track& video = *shown->track;
+    properties.push_back({"width", static_cast<double>(video.width)});
+    properties.push_back({"height", static_cast<double>(video.height)});
+    if (video.frame_rate_num > 0 && video.frame_rate_den > 0) {
+      const double rate = static_cast<double>(video.frame_rate_num) / video.frame_rate_den;
       properties.push_back({"framerate", rate});
     }
-    properties.push_back({"videocodecid", 7});
+    properties.push_back({"videocodecid", CodecId(*shown)});
   }
-  if (const Track* audio = tracks.FirstOf(TrackKind::kAudio); audio != nullptr) {
-    properties.push_back({"audiocodecid", 10});
-    properties.push_back({"audiosamplerate", static_cast<double>(audio->sample_rate)});
+  if (const PresentedTrack* shown = presentation.First(TrackKind::kAudio); shown != nullptr) {
+    const Track& audio = *shown->track;
+    properties.push_back({"audiocodecid", CodecId(*shown)});
+    properties.push_back({"audiosamplerate", static_cast<double>(audio.sample_rate)});
     properties.push_back({"audiosamplesize", 16});
-    properties.push_back({"stereo", audio->channels >= 2});
+    properties.push_back({"stereo", audio.channels >= 2});
   }
   properties.push_back({"encoder", "Millrace/" + std::string(version)});
   std::vector<uint8_t> body;
@@ -94,8 +230,23 @@ std::vector<uint8_t> OnMetaData(const TrackSet& tracks, std::string_view version
   return body;
 }
 
-bool CanCarry(const Track& track) {
-  return track.codec == Codec::kH264 || track.codec == Codec::kAac;
+std::vector<Announcement> Announce(const Presentation& presentation, const TrackSet& known,
+                                   std::string_view version) {
+  std::vector<Announcement> announcements;
+  announcements.push_back({TagType::kScript, OnMetaData(presentation, version)});
+  for (const TrackKind kind : {TrackKind::kVideo, TrackKind::kAudio}) {
+    for (const PresentedTrack& shown : presentation.tracks()) {
+      const Track& track = *shown.track;
+      if (track.kind != kind) continue;
+      const Track* before = known.Find(track.id);
+      if (before != nullptr && before->codec == track.codec && before->config == track.config) {
+        continue;
+      }
+      std::vector<uint8_t> body = SequenceStart(shown);
+      if (!body.empty()) announcements.push_back({TagTypeOf(kind), std::move(body)});
+    }
+  }
+  return announcements;
 }
 
 }  // namespace millrace::media::flv

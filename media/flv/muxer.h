@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "media/base/ticks.h"
+#include "media/flv/presentation.h"
 #include "media/flv/tags.h"
 #include "media/frame/frame.h"
 #include "media/frame/track.h"
@@ -20,8 +21,7 @@ namespace millrace::media::flv {
 
 inline constexpr size_t kTagHeaderSize = 11;
 inline constexpr size_t kPreviousTagSizeSize = 4;
-inline constexpr size_t kVideoPrefixSize = 5;
-inline constexpr size_t kAudioPrefixSize = 2;
+inline constexpr size_t kMaxPrefixSize = 64;
 
 // File header and PreviousTagSize0. True to fact, or flv.js waits for ever for a track that never
 // comes.
@@ -35,20 +35,45 @@ std::array<uint8_t, kTagHeaderSize> TagHeader(TagType type, size_t body_size,
 // What follows a tag whose body has `body_size` bytes.
 std::array<uint8_t, kPreviousTagSizeSize> PreviousTagSize(size_t body_size);
 
-// Stands before Frame::data(). A random-access point is a key frame; composition time is the
-// difference of the rounded milliseconds of pts and dts, so that both leave as they came.
-std::array<uint8_t, kVideoPrefixSize> VideoTagPrefix(const Frame& frame);
-std::array<uint8_t, kAudioPrefixSize> AudioTagPrefix(const Track& track);
+TagType TagTypeOf(TrackKind kind);
 
-// Whole bodies of the tags that carry Track::config.
-std::vector<uint8_t> VideoSequenceHeader(const Track& track);
-std::vector<uint8_t> AudioSequenceHeader(const Track& track);
+// What stands in a body before Frame::data(): a few bytes on the stack.
+class TagPrefix {
+ public:
+  void Add(uint8_t byte) { bytes_[size_++] = byte; }
+  // False, and nothing done, where there is no room.
+  bool Append(Bytes bytes);
+  size_t size() const { return size_; }
+  operator Bytes() const {
+    return Bytes(bytes_).first(size_);
+  }  // NOLINT(google-explicit-constructor)
 
-// Whole body of the script tag: "onMetaData" and an ECMA array with what the first video and audio
-// track tell. `version` is Millrace's own.
-std::vector<uint8_t> OnMetaData(const TrackSet& tracks, std::string_view version);
+ private:
+  std::array<uint8_t, kMaxPrefixSize> bytes_{};
+  uint8_t size_ = 0;
+};
 
-// Whether FLV can carry the track in this form.
-bool CanCarry(const Track& track);
+// A random-access point is a key frame, of AV1 with the sequence header in front, as players expect
+// it there ("AV1 Codec ISO Media File Format Binding" §2.4); composition time is the difference of
+// the rounded milliseconds of pts and dts, so that both leave as they came. Nothing for metadata,
+// whose frames are whole bodies.
+TagPrefix FramePrefix(const PresentedTrack& track, const Frame& frame);
+
+// Whole body of the tag that carries the track's configuration; empty where the form has none (MP3,
+// G.711, AC-3, metadata).
+std::vector<uint8_t> SequenceStart(const PresentedTrack& track);
+
+// Whole body of the script tag: "onMetaData" and an ECMA array with what the main tracks tell.
+// `version` is Millrace's own.
+std::vector<uint8_t> OnMetaData(const Presentation& presentation, std::string_view version);
+
+struct Announcement {
+  TagType type = TagType::kScript;
+  std::vector<uint8_t> body;
+};
+// Metadata, then the configuration of each track that the receiver does not have in `known` as it
+// is: players take a repeated one for a new one and start over.
+std::vector<Announcement> Announce(const Presentation& presentation, const TrackSet& known,
+                                   std::string_view version);
 
 }  // namespace millrace::media::flv

@@ -50,7 +50,9 @@ class FeedHub::Impl {
     PerShard& local = *per_shard_[shard];
     // What its session looked up may have been replaced while it was on its way here.
     if (local.settings) {
+      const v1::StartSetting start = options.settings.start();  // the viewer's own wish, it may be
       options.settings = local.settings(options.stream);
+      options.settings.set_start(start);
       viewer->SetSettings(options.settings);
     }
     const std::string name = LaneName(options.stream, options.lane.key);

@@ -1,6 +1,7 @@
 #include "gateways/http/flv/flv_muxer.h"
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -28,56 +29,19 @@ class EmptyUnit final : public stream::WireUnit {
   }
 };
 
-// What of a track set goes into this lane; pointers into the set.
-struct Chosen {
-  const Track* video = nullptr;
-  const Track* audio = nullptr;
-  bool none() const { return video == nullptr && audio == nullptr; }
-};
+flv::PresentationOptions OptionsOf(const LaneChoice& choice) {
+  flv::PresentationOptions options;
+  options.form = choice.form;
+  options.video = choice.selection != Selection::kAudio;
+  options.audio = choice.selection != Selection::kVideo;
+  return options;
+}
 
-Chosen Choose(const TrackSet& tracks, Selection selection) {
-  Chosen chosen;
-  for (const Track& track : tracks.tracks) {
-    if (!flv::CanCarry(track)) continue;
-    if (track.kind == TrackKind::kVideo && selection != Selection::kAudio &&
-        chosen.video == nullptr) {
-      chosen.video = &track;
-    }
-    if (track.kind == TrackKind::kAudio && selection != Selection::kVideo &&
-        chosen.audio == nullptr) {
-      chosen.audio = &track;
-    }
+void AddAnnouncements(FlvUnit::Builder& builder, const flv::Presentation& shown,
+                      const TrackSet& known, int64_t timestamp_ms) {
+  for (flv::Announcement& one : flv::Announce(shown, known, MILLRACE_VERSION)) {
+    builder.Add(one.type, timestamp_ms, {}, media::Payload::FromVector(std::move(one.body)));
   }
-  return chosen;
-}
-
-TrackSet SetOf(const Chosen& chosen) {
-  TrackSet set;
-  if (chosen.video != nullptr) set.tracks.push_back(*chosen.video);
-  if (chosen.audio != nullptr) set.tracks.push_back(*chosen.audio);
-  return set;
-}
-
-void AddMetaData(FlvUnit::Builder& builder, const TrackSet& announced, int64_t timestamp_ms) {
-  builder.Add(flv::TagType::kScript, timestamp_ms, {},
-              media::Payload::FromVector(flv::OnMetaData(announced, MILLRACE_VERSION)));
-}
-
-void AddVideoHeader(FlvUnit::Builder& builder, const Track& track, int64_t timestamp_ms) {
-  builder.Add(flv::TagType::kVideo, timestamp_ms, {},
-              media::Payload::FromVector(flv::VideoSequenceHeader(track)));
-}
-
-void AddAudioHeader(FlvUnit::Builder& builder, const Track& track, int64_t timestamp_ms) {
-  builder.Add(flv::TagType::kAudio, timestamp_ms, {},
-              media::Payload::FromVector(flv::AudioSequenceHeader(track)));
-}
-
-// What a viewer needs that knows nothing yet.
-void AddAll(FlvUnit::Builder& builder, const Chosen& chosen, int64_t timestamp_ms) {
-  AddMetaData(builder, SetOf(chosen), timestamp_ms);
-  if (chosen.video != nullptr) AddVideoHeader(builder, *chosen.video, timestamp_ms);
-  if (chosen.audio != nullptr) AddAudioHeader(builder, *chosen.audio, timestamp_ms);
 }
 
 bool StartsWithKeyFrame(const TrackSet& tracks, std::span<const Frame> frames) {
@@ -86,77 +50,59 @@ bool StartsWithKeyFrame(const TrackSet& tracks, std::span<const Frame> frames) {
   return track != nullptr && track->kind == TrackKind::kVideo;
 }
 
-bool SameConfig(const Track* before, const Track& now) {
-  return before != nullptr && before->codec == now.codec && before->config == now.config;
-}
-
 class FlvMuxer final : public stream::LaneMuxer {
  public:
-  FlvMuxer(Selection selection, Framing framing) : selection_(selection), framing_(framing) {}
+  FlvMuxer(const LaneChoice& choice, Framing framing)
+      : options_(OptionsOf(choice)), framing_(framing) {}
 
   WireUnitPtr Preamble(const TrackSet& tracks) override {
-    const Chosen chosen = Choose(tracks, selection_);
-    if (chosen.none()) return nullptr;
+    const flv::Presentation shown(tracks, options_);
+    if (shown.empty()) return nullptr;
     // From here on this is what every viewer knows: TracksChanged, if any, came before.
-    announced_ = SetOf(chosen);
+    announced_ = shown.Announced();
     FlvUnit::Builder builder(3, framing_);
-    builder.Head(flv::FlvFileHeader(chosen.audio != nullptr, chosen.video != nullptr));
-    AddAll(builder, chosen, 0);
+    builder.Head(flv::FlvFileHeader(shown.has(TrackKind::kAudio), shown.has(TrackKind::kVideo)));
+    AddAnnouncements(builder, shown, {}, 0);
     return builder.Take();
   }
 
   // Only what changed: players take a repeated AudioSpecificConfig for a new one and start over.
   WireUnitPtr TracksChanged(const TrackSet& tracks, int64_t dts_ms) override {
-    const Chosen chosen = Choose(tracks, selection_);
-    TrackSet now = SetOf(chosen);
+    const flv::Presentation shown(tracks, options_);
+    TrackSet now = shown.Announced();
     if (now == announced_) return nullptr;
     FlvUnit::Builder builder(3, framing_);
-    if (!chosen.none()) AddMetaData(builder, now, dts_ms);
-    if (chosen.video != nullptr &&
-        !SameConfig(announced_.FirstOf(TrackKind::kVideo), *chosen.video)) {
-      AddVideoHeader(builder, *chosen.video, dts_ms);
-    }
-    if (chosen.audio != nullptr &&
-        !SameConfig(announced_.FirstOf(TrackKind::kAudio), *chosen.audio)) {
-      AddAudioHeader(builder, *chosen.audio, dts_ms);
-    }
+    if (!shown.empty()) AddAnnouncements(builder, shown, announced_, dts_ms);
     announced_ = std::move(now);
     return builder.Take();
   }
 
   WireUnitPtr TracksRestated(const TrackSet& tracks, int64_t dts_ms) override {
-    const Chosen chosen = Choose(tracks, selection_);
-    if (chosen.none()) return nullptr;
+    const flv::Presentation shown(tracks, options_);
+    if (shown.empty()) return nullptr;
     FlvUnit::Builder builder(3, framing_);
-    AddAll(builder, chosen, dts_ms);
+    AddAnnouncements(builder, shown, {}, dts_ms);
     return builder.Take();
   }
 
   bool Carries(const TrackSet& tracks, const Track& track) const override {
-    const Chosen chosen = Choose(tracks, selection_);
-    return &track == chosen.video || &track == chosen.audio;
+    return flv::Presentation(tracks, options_).Find(track.id) != nullptr;
   }
 
   WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> frames) override {
-    const Chosen chosen = Choose(tracks, selection_);
+    const flv::Presentation presentation(tracks, options_);
     FlvUnit::Builder builder(frames.size(), framing_);
     for (const Frame& frame : frames) {
-      const bool video = chosen.video != nullptr && frame.track == chosen.video->id;
-      const bool audio = chosen.audio != nullptr && frame.track == chosen.audio->id;
+      const flv::PresentedTrack* shown = presentation.Find(frame.track);
       const size_t size = frame.data().size();
       // A body's size has 24 bits; what does not fit cannot be said in FLV.
-      if ((!video && !audio) || size == 0 || size + flv::kVideoPrefixSize > kMaxBody) continue;
-      media::Payload payload = frame.payload.Slice(frame.header_len, size);
-      const int64_t time = media::MsFromNs(frame.dts_ns);
-      if (video) {
-        builder.Add(flv::TagType::kVideo, time, flv::VideoTagPrefix(frame), std::move(payload));
-      } else {
-        builder.Add(flv::TagType::kAudio, time, flv::AudioTagPrefix(*chosen.audio),
-                    std::move(payload));
-      }
+      if (shown == nullptr || size == 0 || size + flv::kMaxPrefixSize > kMaxBody) continue;
+      builder.Add(flv::TagTypeOf(shown->track->kind), media::MsFromNs(frame.dts_ns),
+                  flv::FramePrefix(*shown, frame), frame.payload.Slice(frame.header_len, size));
     }
     WireUnitPtr unit = builder.Take();
-    if (unit == nullptr && chosen.audio != nullptr && StartsWithKeyFrame(tracks, frames)) {
+    const bool listens = presentation.has(TrackKind::kAudio);
+    if (unit == nullptr && listens && StartsWithKeyFrame(tracks, frames)) {
       // A place where viewers may start, though a key frame has nothing for those who only listen.
       return empty_;
     }
@@ -164,7 +110,7 @@ class FlvMuxer final : public stream::LaneMuxer {
   }
 
  private:
-  const Selection selection_;
+  const flv::PresentationOptions options_;
   const Framing framing_;
   const WireUnitPtr empty_ = std::make_shared<EmptyUnit>();
   TrackSet announced_;  // what viewers of the running stream know
@@ -173,10 +119,10 @@ class FlvMuxer final : public stream::LaneMuxer {
 // Something where FlvMuxer has something, but empty.
 class HeadMuxer final : public stream::LaneMuxer {
  public:
-  explicit HeadMuxer(Selection selection) : selection_(selection) {}
+  explicit HeadMuxer(const LaneChoice& choice) : options_(OptionsOf(choice)) {}
 
   WireUnitPtr Preamble(const TrackSet& tracks) override {
-    return Choose(tracks, selection_).none() ? nullptr : empty_;
+    return flv::Presentation(tracks, options_).empty() ? nullptr : empty_;
   }
   WireUnitPtr TracksChanged(const TrackSet& /*tracks*/, int64_t /*dts_ms*/) override {
     return nullptr;
@@ -186,38 +132,33 @@ class HeadMuxer final : public stream::LaneMuxer {
   }
   bool Carries(const TrackSet& /*tracks*/, const Track& /*track*/) const override { return false; }
   WireUnitPtr Frames(const TrackSet& tracks, std::span<const Frame> /*frames*/) override {
-    return Choose(tracks, selection_).none() ? nullptr : empty_;
+    return flv::Presentation(tracks, options_).empty() ? nullptr : empty_;
   }
 
  private:
-  const Selection selection_;
+  const flv::PresentationOptions options_;
   const WireUnitPtr empty_ = std::make_shared<EmptyUnit>();
 };
 
-const char* LaneKey(Selection selection) {
-  switch (selection) {
-    case Selection::kAll:
-      return "flv";
-    case Selection::kAudio:
-      return "flv-audio";
-    case Selection::kVideo:
-      return "flv-video";
-  }
-  return "flv";
+std::string LaneKey(const LaneChoice& choice) {
+  std::string key = "flv";
+  if (choice.selection == Selection::kAudio) key += "-audio";
+  if (choice.selection == Selection::kVideo) key += "-video";
+  if (choice.form != flv::Form::kAuto) key += std::string("-") + flv::FormName(choice.form);
+  return key;
 }
 
 }  // namespace
 
-stream::Lane FlvLane(Selection selection, Framing framing) {
-  std::string key = LaneKey(selection);
+stream::Lane FlvLane(const LaneChoice& choice, Framing framing) {
+  std::string key = LaneKey(choice);
   if (framing == Framing::kChunked) key += "-chunked";
   return {std::move(key),
-          [selection, framing] { return std::make_unique<FlvMuxer>(selection, framing); }};
+          [choice, framing] { return std::make_unique<FlvMuxer>(choice, framing); }};
 }
 
-stream::Lane FlvHeadLane(Selection selection) {
-  return {std::string(LaneKey(selection)) + "-head",
-          [selection] { return std::make_unique<HeadMuxer>(selection); }};
+stream::Lane FlvHeadLane(const LaneChoice& choice) {
+  return {LaneKey(choice) + "-head", [choice] { return std::make_unique<HeadMuxer>(choice); }};
 }
 
 }  // namespace millrace::http

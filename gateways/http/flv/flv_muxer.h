@@ -1,19 +1,26 @@
 #pragma once
 // The lanes of HTTP-FLV: "flv" with all that FLV can carry, "flv-audio" and "flv-video" with a part
-// of it, each also in chunks ("flv-chunked" …).
+// of it, each also in one form only ("flv-legacy", "flv-enhanced") and in chunks ("flv-chunked" …).
 
 #include "gateways/http/flv/flv_unit.h"
+#include "media/flv/presentation.h"
 #include "runtime/stream/lane.h"
 
 namespace millrace::http {
 
 enum class Selection { kAll, kAudio, kVideo };
 
-// Announces the first H.264 and the first AAC track as legacy FLV does, and muxes their frames.
-stream::Lane FlvLane(Selection selection, Framing framing = Framing::kPlain);
+// What a viewer chooses by `?only=` and `?codec=`.
+struct LaneChoice {
+  Selection selection = Selection::kAll;
+  media::flv::Form form = media::flv::Form::kAuto;
+};
+
+// Announces the tracks that media::flv::Presentation chooses, and muxes their frames.
+stream::Lane FlvLane(const LaneChoice& choice, Framing framing = Framing::kPlain);
 
 // As FlvLane, but every unit is empty: viewers learn that the stream is there and what it has, and
 // are sent nothing. For HEAD.
-stream::Lane FlvHeadLane(Selection selection);
+stream::Lane FlvHeadLane(const LaneChoice& choice);
 
 }  // namespace millrace::http

@@ -23,7 +23,7 @@ void Append(std::vector<uint8_t>& out, media::Bytes bytes) {
 FlvUnit::Builder::Builder(size_t tags, Framing framing)
     : unit_(std::make_shared<FlvUnit>()), framing_(framing) {
   constexpr size_t kSmall =
-      media::flv::kPreviousTagSizeSize + media::flv::kTagHeaderSize + media::flv::kVideoPrefixSize;
+      media::flv::kPreviousTagSizeSize + media::flv::kTagHeaderSize + media::flv::kMaxPrefixSize;
   unit_->small_.reserve((tags + 1) * kSmall + kChunkHeadSize + kChunkEnd.size());
   if (framing_ == Framing::kChunked) unit_->small_.resize(kChunkHeadSize);
   unit_->tags_.reserve(tags);

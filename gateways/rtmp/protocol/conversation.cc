@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gateways/rtmp/protocol/enhanced.h"
 #include "gateways/rtmp/protocol/errors.h"
 #include "media/amf/amf0.h"
 #include "media/base/fault.h"
@@ -205,14 +206,16 @@ absl::Status ServerConversation::OnConnect(double transaction, const std::vector
   if (!connected_) SendControls();
   if (!MayConnect(transaction > 0 ? transaction : 1, object)) return absl::OkStatus();
   connected_ = true;
-  SendResult(transaction > 0 ? transaction : 1,
-             MakeObject({{"fmsVer", "FMS/3,5,3,888"}, {"capabilities", 31}, {"mode", 1}}),
+  std::vector<media::amf::Property> server = {
+      {"fmsVer", "FMS/3,5,3,888"}, {"capabilities", 31}, {"mode", 1}};
+  for (auto& enhancement : AnswerEnhancements(object)) server.push_back(std::move(enhancement));
+  SendResult(transaction > 0 ? transaction : 1, MakeObject(std::move(server)),
              MakeObject({{"level", "status"},
                          {"code", "NetConnection.Connect.Success"},
                          {"description", "Connection succeeded."},
                          {"objectEncoding", amf3 ? 3 : 0}}));
   SendCommand(0, {"onBWDone", 0, Null{}});
-  events_.push_back(Connected{app_, tc_url_, TextOf(object, "flashVer")});
+  events_.push_back(Connected{app_, tc_url_, TextOf(object, "flashVer"), ReadEnhancements(object)});
   return absl::OkStatus();
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <variant>
 
+#include "gateways/rtmp/protocol/enhanced.h"
 #include "gateways/rtmp/protocol/target.h"
 #include "media/amf/value.h"
 #include "media/base/payload.h"
@@ -16,6 +17,7 @@ struct Connected {
   std::string app;
   std::string tc_url;
   std::string user_agent;  // flashVer
+  EnhancedClient enhanced;
 };
 
 // The client was told ConversationOptions::refusal: send what there is to say and hang up.

@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "media/base/fault.h"
 #include "media/flv/demuxer.h"
 #include "media/flv/frame_reader.h"
+#include "media/flv/muxer.h"
 #include "tests/support/require.h"
 
 using namespace millrace;
@@ -48,6 +50,33 @@ bool Same(const Result& a, const Result& b) {
                     });
 }
 
+// What came out can be written in every form that it has, and parses again.
+void RequireWritable(const media::Track& track, const media::flv::ReadFrame* read) {
+  using namespace media::flv;
+  const media::TrackSet set{1, {track}};
+  for (const Form form : {Form::kAuto, Form::kLegacy, Form::kEnhanced}) {
+    const Presentation presentation(set, {.form = form});
+    if (presentation.empty()) continue;
+    const PresentedTrack& shown = presentation.tracks()[0];
+    std::vector<uint8_t> body = SequenceStart(shown);
+    if (read != nullptr) {
+      media::Frame frame;
+      frame.flags = read->flags;
+      frame.dts_ns = read->dts_ns;
+      frame.pts_ns = read->pts_ns;
+      const TagPrefix prefix = FramePrefix(shown, frame);
+      const media::Bytes head = prefix;
+      const media::Bytes payload = read->payload.bytes();
+      body.assign(head.begin(), head.end());
+      body.insert(body.end(), payload.begin(), payload.end());
+    }
+    if (body.empty()) continue;
+    const bool parses = track.kind == media::TrackKind::kVideo ? ParseVideoTagBody(body).ok()
+                                                               : ParseAudioTagBody(body).ok();
+    tests::Require(parses, "what is written parses");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -65,14 +94,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       tests::Require(media::FaultName(script.status()) != "other", "script refused by name");
     }
   }
-  bool has_track[3] = {};
+  std::map<uint8_t, media::Track> tracks;
   for (const media::flv::Item& item : items) {
     if (const auto* track = std::get_if<media::Track>(&item)) {
-      has_track[track->id] = true;
+      tracks[track->id] = *track;
+      RequireWritable(*track, nullptr);
     } else {
       const auto& frame = std::get<media::flv::ReadFrame>(item);
-      tests::Require(has_track[frame.track], "a frame comes behind its track");
+      tests::Require(tracks.contains(frame.track), "a frame comes behind its track");
       tests::Require(!frame.payload.empty(), "a frame has a payload");
+      RequireWritable(tracks[frame.track], &frame);
     }
   }
   return 0;

@@ -89,23 +89,42 @@ void Publisher::Write() {
 void Publisher::OnReady() {
   options_.on_event("publishing", nlohmann::json::object());
   began_ns_ = NowNs();
-  for (const auto& header : stream_.Headers()) {
+  for (const auto& header : options_.files ? options_.files->headers() : stream_.Headers()) {
     client_.SendTag(header.type, options_.timestamp_offset_ms, header.body);
   }
   SendDueFrames();
 }
 
+int64_t Publisher::NextMs() const {
+  if (!options_.files) return stream_.next_ms();
+  const auto& frames = options_.files->frames();
+  return next_file_frame_ < frames.size() ? int64_t{frames[next_file_frame_].timestamp_ms} : -1;
+}
+
+void Publisher::SendNext() {
+  if (options_.files) {
+    const auto& tag = options_.files->frames()[next_file_frame_++];
+    client_.SendTag(tag.type, options_.timestamp_offset_ms + tag.timestamp_ms, tag.body);
+    return;
+  }
+  stream_.Next(NowNs(), tag_);
+  client_.SendTag(tag_.type, options_.timestamp_offset_ms + tag_.timestamp_ms, tag_.body);
+}
+
 void Publisher::SendDueFrames() {
   if (fd_ < 0 || stopping_) return;
-  while (!paused_ && began_ns_ + stream_.next_ms() * kNsPerMs <= NowNs()) {
-    stream_.Next(NowNs(), tag_);
-    client_.SendTag(tag_.type, options_.timestamp_offset_ms + tag_.timestamp_ms, tag_.body);
+  while (!paused_ && NextMs() >= 0 && began_ns_ + NextMs() * kNsPerMs <= NowNs()) {
+    SendNext();
     Write();
     if (fd_ < 0) return;
     if (options_.silent) return;
   }
   if (paused_) return;
-  loop_.At(began_ns_ + stream_.next_ms() * kNsPerMs, [self = self_] {
+  if (NextMs() < 0) {
+    Stop();
+    return;
+  }
+  loop_.At(began_ns_ + NextMs() * kNsPerMs, [self = self_] {
     if (*self != nullptr) (*self)->SendDueFrames();
   });
 }

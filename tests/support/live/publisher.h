@@ -1,13 +1,15 @@
 #pragma once
-// One RTMP publisher of a synthetic stream, in real time.
+// One RTMP publisher, of a synthetic stream or of files, in real time.
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "tests/support/live/elementary.h"
 #include "tests/support/live/loop.h"
 #include "tests/support/live/rtmp_client.h"
 #include "tests/support/live/synthetic.h"
@@ -19,6 +21,7 @@ class Publisher final : Loop::Handler, RtmpClient::Observer {
   struct Options {
     Url url;
     Profile profile;
+    std::optional<ElementaryStream> files;  // in place of the profile; ends with a goodbye
     uint32_t run = 1;
     uint32_t timestamp_offset_ms = 0;  // of the first frame
     bool silent = false;               // headers and one key frame, then nothing
@@ -45,6 +48,8 @@ class Publisher final : Loop::Handler, RtmpClient::Observer {
   void OnTag(uint8_t /*type*/, uint32_t /*timestamp_ms*/,
              std::span<const uint8_t> /*body*/) override {}
   void SendDueFrames();
+  int64_t NextMs() const;  // of the next frame; -1 behind the last one
+  void SendNext();
   void Write();
   void End(const std::string& how);
 
@@ -53,6 +58,7 @@ class Publisher final : Loop::Handler, RtmpClient::Observer {
   RtmpClient client_;
   SyntheticStream stream_;
   SyntheticStream::Tag tag_;
+  size_t next_file_frame_ = 0;
   int fd_ = -1;
   int64_t began_ns_ = 0;
   bool paused_ = false;

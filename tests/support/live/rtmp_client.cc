@@ -27,8 +27,8 @@ uint32_t ReadWord(std::span<const uint8_t> data) {
 
 }  // namespace
 
-RtmpClient::RtmpClient(Role role, Url url, Observer& observer)
-    : role_(role), url_(std::move(url)), observer_(observer) {}
+RtmpClient::RtmpClient(Role role, Url url, Observer& observer, std::vector<std::string> fourccs)
+    : role_(role), url_(std::move(url)), fourccs_(std::move(fourccs)), observer_(observer) {}
 
 void RtmpClient::Start() {
   output_.push_back(3);
@@ -81,7 +81,16 @@ void RtmpClient::Connect() {
   amf.String("connect").Number(kConnectId).Begin();
   amf.Key("app").String(url_.app()).Key("type").String("nonprivate");
   amf.Key("flashVer").String("FMLE/3.0 (compatible; millrace-live)");
-  amf.Key("tcUrl").String(tc_url).End();
+  amf.Key("tcUrl").String(tc_url);
+  if (!fourccs_.empty()) {
+    for (const char* map : {"videoFourCcInfoMap", "audioFourCcInfoMap"}) {
+      amf.Key(map).Begin();
+      for (const std::string& fourcc : fourccs_) amf.Key(fourcc).Number(1);
+      amf.End();
+    }
+    amf.Key("capsEx").Number(2);
+  }
+  amf.End();
   Send(kCommandStream, kCommand, 0, amf.bytes());
 }
 

@@ -27,7 +27,8 @@ class RtmpClient {
   };
   enum class Role { kPublish, kPlay };
 
-  RtmpClient(Role role, Url url, Observer& observer);
+  // `fourccs`: codecs that a player announces as playable in the enhanced form, with multitrack.
+  RtmpClient(Role role, Url url, Observer& observer, std::vector<std::string> fourccs = {});
 
   void Start();
   // False where the server broke the protocol; error() says how.
@@ -56,6 +57,7 @@ class RtmpClient {
 
   const Role role_;
   const Url url_;
+  const std::vector<std::string> fourccs_;
   Observer& observer_;
   State state_ = State::kHandshake;
   std::vector<uint8_t> handshake_;

@@ -5,6 +5,7 @@
 //        {"event": "snapshot"|"end", "viewers": […]}
 
 #include <charconv>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -15,10 +16,13 @@
 #include "absl/flags/parse.h"
 #include "tests/support/live/loop.h"
 #include "tests/support/live/percentiles.h"
+#include "tests/support/live/tag_record.h"
 #include "tests/support/live/viewer.h"
 
 ABSL_FLAG(std::string, bind, "", "local address to connect from");
 ABSL_FLAG(int, receive_buffer, 0, "SO_RCVBUF of each viewer, 0: the system's");
+ABSL_FLAG(std::string, record, "", "writes every tag there, a JSON line each (tag_record.h)");
+ABSL_FLAG(std::vector<std::string>, fourccs, {}, "codecs that RTMP players announce, enhanced");
 ABSL_FLAG(bool, latency, false, "collect latencies of video frames");
 
 namespace millrace::live {
@@ -29,6 +33,7 @@ void Print(const nlohmann::json& line) { std::cout << line.dump() << std::endl; 
 class Program {
  public:
   explicit Program(const std::vector<std::string>& targets) {
+    if (const std::string path = absl::GetFlag(FLAGS_record); !path.empty()) record_.open(path);
     for (const std::string& target : targets) AddTarget(target);
   }
 
@@ -62,6 +67,16 @@ class Program {
       options.bind_address = absl::GetFlag(FLAGS_bind);
       options.receive_buffer = absl::GetFlag(FLAGS_receive_buffer);
       if (absl::GetFlag(FLAGS_latency)) options.video_latencies_us = &latencies_;
+      options.fourccs = absl::GetFlag(FLAGS_fourccs);
+      if (record_.is_open()) {
+        options.on_tag = [this, index = viewers_.size()](uint8_t type, uint32_t timestamp_ms,
+                                                         std::span<const uint8_t> body) {
+          nlohmann::json tag = DescribeTag(type, body);
+          tag["ms"] = timestamp_ms;
+          tag["viewer"] = index;
+          record_ << tag.dump() << std::endl;
+        };
+      }
       options.on_event = [this, index = viewers_.size()](Viewer&, const std::string& event,
                                                          const nlohmann::json& details) {
         nlohmann::json line = {{"event", event}, {"viewer", index}};
@@ -96,6 +111,7 @@ class Program {
   }
 
   Loop loop_;
+  std::ofstream record_;
   std::vector<int32_t> latencies_;  // since the last report
   std::vector<std::unique_ptr<Viewer>> viewers_;
   size_t open_ = 0;

@@ -28,8 +28,9 @@ void Viewer::Start() {
     return;
   }
   if (options_.url.scheme == "rtmp") {
-    rtmp_ = std::make_unique<RtmpClient>(RtmpClient::Role::kPlay, options_.url,
-                                         static_cast<RtmpClient::Observer&>(*this));
+    rtmp_ =
+        std::make_unique<RtmpClient>(RtmpClient::Role::kPlay, options_.url,
+                                     static_cast<RtmpClient::Observer&>(*this), options_.fourccs);
     rtmp_->Start();
   } else if (options_.url.scheme == "http") {
     http_ =
@@ -111,6 +112,7 @@ bool Viewer::Consume(std::span<const uint8_t> bytes) {
 
 void Viewer::OnTag(uint8_t type, uint32_t timestamp_ms, std::span<const uint8_t> body) {
   const int64_t now = NowNs();
+  if (options_.on_tag) options_.on_tag(type, timestamp_ms, body);
   checker_.OnTag(type, timestamp_ms, body, now);
   if (!playing_ && checker_.frames() > 0) {
     playing_ = true;

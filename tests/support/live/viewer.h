@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,9 @@ class Viewer final : Loop::Handler, RtmpClient::Observer, HttpFlvClient::Observe
     std::string bind_address;
     int receive_buffer = 0;
     std::vector<int32_t>* video_latencies_us = nullptr;
+    std::vector<std::string> fourccs;  // announced by RTMP players
+    // Each tag that came, before it is checked.
+    std::function<void(uint8_t type, uint32_t timestamp_ms, std::span<const uint8_t> body)> on_tag;
     // "playing" (first frame), "key" (first whole key frame), "status", "closed".
     std::function<void(Viewer&, const std::string& event, const nlohmann::json& details)> on_event;
   };

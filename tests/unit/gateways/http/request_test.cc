@@ -40,7 +40,7 @@ TEST(Route, WhatIsServed) {
     const auto* play = std::get_if<Play>(&route);
     ASSERT_NE(play, nullptr) << c.target;
     EXPECT_EQ(play->stream, c.stream);
-    EXPECT_EQ(play->selection, c.selection) << c.target;
+    EXPECT_EQ(play->choice.selection, c.selection) << c.target;
   }
 }
 
@@ -50,6 +50,16 @@ TEST(Route, WhereAViewerStarts) {
   EXPECT_EQ(start("/live/cam1.flv?start=live"), v1::live);
   EXPECT_EQ(start("/live/cam1.flv?only=video&start=key"), v1::key);
   EXPECT_EQ(start("/live/cam1.flv?start=oldest"), v1::oldest);
+}
+
+TEST(Route, TheFormIsChosenByCodec) {
+  using media::flv::Form;
+  const auto form = [](const char* target) {
+    return std::get<Play>(RouteRequest(target)).choice.form;
+  };
+  EXPECT_EQ(form("/live/cam1.flv"), Form::kAuto);
+  EXPECT_EQ(form("/live/cam1.flv?codec=legacy"), Form::kLegacy);
+  EXPECT_EQ(form("/live/cam1.flv?only=video&codec=enhanced"), Form::kEnhanced);
 }
 
 TEST(Route, WhatIsRefused) {
@@ -83,6 +93,8 @@ TEST(Route, WhatIsRefused) {
       {"/live/cam1.flv?start=", Fault::kBadQuery},
       {"/live/cam1.flv?start=now", Fault::kBadQuery},
       {"/live/cam1.flv?start=START_SETTING_UNSPECIFIED", Fault::kBadQuery},
+      {"/live/cam1.flv?codec=h264", Fault::kBadQuery},
+      {"/live/cam1.flv?codec=", Fault::kBadQuery},
   };
   for (const auto& c : cases) {
     const Route route = RouteRequest(c.target);

@@ -161,11 +161,12 @@ TEST(RtmpUnit, ChunkReaderReadsItBackAtAnyTimestamp) {
     const auto video = media::flv::ParseVideoTagBody(messages[0].body.bytes());
     ASSERT_TRUE(video.ok());
     EXPECT_TRUE(video->is_key());
-    EXPECT_EQ(video->composition_ms, 80);
-    EXPECT_THAT(video->data, testing::ElementsAreArray(frames[0].data()));
+    ASSERT_EQ(video->packets.size(), 1u);
+    EXPECT_EQ(video->packets[0].composition_ms, 80);
+    EXPECT_THAT(video->packets[0].data, testing::ElementsAreArray(frames[0].data()));
     const auto audio = media::flv::ParseAudioTagBody(messages[1].body.bytes());
     ASSERT_TRUE(audio.ok());
-    EXPECT_THAT(audio->data, testing::ElementsAreArray(frames[1].data()));
+    EXPECT_THAT(audio->packets.at(0).data, testing::ElementsAreArray(frames[1].data()));
   }
 }
 
@@ -246,7 +247,7 @@ TEST(RtmpMuxer, TellsOnlyWhatChanged) {
 TEST(RtmpMuxer, LeavesOutWhatRtmpCannotCarry) {
   RtmpMuxer muxer(kChunkSize, "test");
   media::TrackSet tracks = Tracks(true, false);
-  tracks.tracks[0].codec = media::Codec::kH265;
+  tracks.tracks[0].codec = media::Codec::kG726;
   EXPECT_EQ(muxer.Preamble(tracks), nullptr);
   const media::Frame frame = MakeFrame(1, 0, 100);
   EXPECT_EQ(muxer.Frames(tracks, {&frame, 1}), nullptr);
@@ -254,6 +255,57 @@ TEST(RtmpMuxer, LeavesOutWhatRtmpCannotCarry) {
   EXPECT_EQ(muxer.Frames(Tracks(true, true), {&stray, 1}), nullptr);
   const media::Frame monstrous = MakeFrame(1, 0, (1u << 24) - 5);
   EXPECT_EQ(muxer.Frames(Tracks(true, true), {&monstrous, 1}), nullptr);
+}
+
+TEST(RtmpMuxer, EachPlayerIsSentTheFormThatItTakes) {
+  media::TrackSet tracks = Tracks(true, true);
+  tracks.tracks[0].codec = media::Codec::kH265;
+  const media::Frame key = MakeFrame(1, 0, 1, media::kClosedRandomAccess);
+  const auto first_bytes = [&](const media::flv::PresentationOptions& options) {
+    RtmpMuxer muxer(kChunkSize, "test", options);
+    std::vector<std::string> bytes;
+    std::vector<Message> messages = ReadAll(GatherAll(*muxer.Preamble(tracks), 0, 0));
+    if (const auto unit = muxer.Frames(tracks, {&key, 1}); unit != nullptr) {
+      for (Message& message : ReadAll(GatherAll(*unit, 0, 0))) {
+        messages.push_back(std::move(message));
+      }
+    }
+    for (const Message& message : messages) {
+      if (message.type == MessageType::kDataAmf0) continue;
+      bytes.emplace_back(media::AsText(message.body.bytes().first(5)));
+    }
+    return bytes;
+  };
+  using std::string_literals::operator""s;
+  const std::string aac = "\xaf\0\x12\x10"s.substr(0, 4);
+  using media::flv::Form;
+  media::flv::CodecSet hevc;
+  hevc.Add(media::Codec::kH265);
+  EXPECT_EQ(first_bytes({.form = Form::kLegacy})[0], "\x1c\0\0\0\0"s);
+  EXPECT_EQ(first_bytes({.form = Form::kLegacy})[2], "\x1c\x01\0\0P"s);
+  EXPECT_EQ(first_bytes({.enhanced = hevc})[0], "\x90hvc1"s);
+  EXPECT_EQ(first_bytes({.enhanced = hevc})[1].substr(0, 2), "\xaf\0"s);
+  EXPECT_EQ(first_bytes({.enhanced = hevc})[2], "\x91hvc1"s);
+  EXPECT_EQ(first_bytes({.form = Form::kEnhanced})[1], "\x90mp4a"s);
+  EXPECT_EQ(first_bytes({.enhanced = {}}).size(), 1u) << "audio alone";
+}
+
+TEST(RtmpLane, PlayersThatAreSentTheSameShareOne) {
+  using media::flv::CodecSet;
+  using media::flv::Form;
+  const auto key = [](const media::flv::PresentationOptions& options) {
+    return RtmpLane(kChunkSize, options).key;
+  };
+  CodecSet some;
+  some.Add(media::Codec::kOpus);
+  some.Add(media::Codec::kH265);
+  EXPECT_EQ(key({}), "rtmp");
+  EXPECT_EQ(key({.form = Form::kLegacy}), "rtmp-legacy");
+  EXPECT_EQ(key({.form = Form::kEnhanced}), "rtmp-enhanced");
+  EXPECT_EQ(key({.enhanced = some}), "rtmp-only-h265-opus");
+  EXPECT_EQ(key({.enhanced = some, .multitrack = true}), "rtmp-only-h265-opus-multitrack");
+  some.Add(media::Codec::kH264);
+  EXPECT_EQ(key({.enhanced = some}), "rtmp-only-h265-opus") << "it has a legacy form anyway";
 }
 
 }  // namespace

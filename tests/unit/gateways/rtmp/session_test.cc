@@ -226,7 +226,7 @@ TEST_F(SessionTest, PublisherWithoutMediaIsClosed) {
   world_.StartServer();
   Peer& peer = Publisher();
   ASSERT_TRUE(world_.Until([&] { return peer.closed; }));
-  EXPECT_THAT(peer.description(), testing::HasSubstr("no H.264 or AAC media"));
+  EXPECT_THAT(peer.description(), testing::HasSubstr("no media came"));
   EXPECT_EQ(world_.Ends("publisher", "publish_idle"), 1u);
 }
 
@@ -256,15 +256,33 @@ TEST_F(SessionTest, PublisherWithoutARouterIsToldSo) {
 TEST_F(SessionTest, UnsupportedVideoIsRefusedWithAdvice) {
   world_.StartServer();
   Peer& peer = Publisher();
-  peer.Send(ClientBytes().Video(0, std::string("\x90hvc1 and so on", 14)));
+  peer.Send(ClientBytes().Video(0, std::string("\x90vp08 and so on", 14)));
   ASSERT_TRUE(world_.Until([&] { return peer.closed; }));
   EXPECT_THAT(peer.description(), testing::HasSubstr("H.264"));
-  EXPECT_EQ(world_.Metric("millrace_protocol_errors_total{error=\"flv_enhanced_video\","
+  EXPECT_EQ(world_.Metric("millrace_protocol_errors_total{error=\"flv_unsupported_video\","
                           "protocol=\"rtmp\"}"),
             1u);
 }
 
 // --- playing ---
+
+TEST_F(SessionTest, AFormThatDoesNotExistIsRefusedWithAdvice) {
+  world_.StartServer();
+  Peer& peer = world_.Greet(ClientBytes().CreateStream().Play("cam1?codec=h264"));
+  ASSERT_TRUE(world_.Until([&] { return peer.closed; }));
+  EXPECT_THAT(peer.description(), testing::HasSubstr("legacy"));
+}
+
+TEST_F(SessionTest, WhoAsksForTheEnhancedFormGetsIt) {
+  world_.StartServer();
+  Peer& peer = world_.Greet(ClientBytes().CreateStream().Play("cam1?codec=enhanced"));
+  auto* subscriber = Subscriber();
+  media::TrackSet tracks = Tracks();
+  tracks.tracks[0].codec = media::Codec::kAv1;
+  subscriber->OnTracks(1, tracks);
+  subscriber->OnFrames(1, true, KeyFrame(1));
+  EXPECT_TRUE(world_.Until([&] { return peer.Heard("onStatus NetStream.Play.Start"); }));
+}
 
 TEST_F(SessionTest, PlayerGetsHeadersThenMediaThenACleanEnd) {
   world_.StartServer();
@@ -303,10 +321,11 @@ TEST_F(SessionTest, PlayerWhoseTracksCannotBeCarriedIsToldSo) {
   world_.StartServer();
   Peer& peer = world_.Greet(ClientBytes().CreateStream().Play());
   media::TrackSet tracks = Tracks();
-  tracks.tracks[0].codec = media::Codec::kH265;
+  tracks.tracks[0].codec = media::Codec::kAv1;  // and the player announced nothing
   Subscriber()->OnTracks(1, tracks);
   ASSERT_TRUE(world_.Until([&] { return peer.closed; }));
   EXPECT_TRUE(peer.Heard("onStatus NetStream.Play.Failed"));
+  EXPECT_THAT(peer.description(), testing::HasSubstr("?codec=enhanced"));
 }
 
 TEST_F(SessionTest, PingIsAnsweredWhilePlaying) {

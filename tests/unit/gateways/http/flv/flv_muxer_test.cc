@@ -21,6 +21,7 @@ using media::Frame;
 using media::Track;
 using media::TrackKind;
 using media::TrackSet;
+using media::flv::Form;
 using tests::Gathered;
 using tests::RawTag;
 using tests::ReadTags;
@@ -64,8 +65,9 @@ Frame MakeFrame(uint8_t track, int64_t dts_ms, int64_t pts_ms, std::string_view 
   return frame;
 }
 
-std::unique_ptr<stream::LaneMuxer> Make(Selection selection = Selection::kAll) {
-  return FlvLane(selection).make_muxer();
+std::unique_ptr<stream::LaneMuxer> Make(Selection selection = Selection::kAll,
+                                        Form form = Form::kAuto) {
+  return FlvLane({selection, form}).make_muxer();
 }
 
 std::vector<RawTag> TagsOf(const stream::WireUnitPtr& unit, int64_t base_ms = 0) {
@@ -73,10 +75,13 @@ std::vector<RawTag> TagsOf(const stream::WireUnitPtr& unit, int64_t base_ms = 0)
 }
 
 TEST(FlvMuxer, LanesHaveNamesOfTheirOwn) {
-  EXPECT_EQ(FlvLane(Selection::kAll).key, "flv");
-  EXPECT_EQ(FlvLane(Selection::kAudio).key, "flv-audio");
-  EXPECT_EQ(FlvLane(Selection::kVideo).key, "flv-video");
-  EXPECT_EQ(FlvHeadLane(Selection::kAll).key, "flv-head");
+  EXPECT_EQ(FlvLane({Selection::kAll}).key, "flv");
+  EXPECT_EQ(FlvLane({Selection::kAudio}).key, "flv-audio");
+  EXPECT_EQ(FlvLane({Selection::kVideo}).key, "flv-video");
+  EXPECT_EQ(FlvHeadLane({Selection::kAll}).key, "flv-head");
+  EXPECT_EQ(FlvLane({Selection::kAll, Form::kLegacy}).key, "flv-legacy");
+  EXPECT_EQ(FlvLane({Selection::kVideo, Form::kEnhanced}, Framing::kChunked).key,
+            "flv-video-enhanced-chunked");
 }
 
 TEST(FlvMuxer, PreambleIsHeaderMetadataAndConfigurationsAtZero) {
@@ -111,7 +116,8 @@ TEST(FlvMuxer, NothingToShowIsNoPreamble) {
   EXPECT_EQ(Make(Selection::kAudio)->Preamble(Set({Video()})), nullptr);
   Track opus = Audio();
   opus.codec = Codec::kOpus;
-  EXPECT_EQ(Make()->Preamble(Set({opus})), nullptr);
+  EXPECT_EQ(Make(Selection::kAll, Form::kLegacy)->Preamble(Set({opus})), nullptr);
+  EXPECT_NE(Make()->Preamble(Set({opus})), nullptr);
   EXPECT_EQ(Make()->Preamble(Set({})), nullptr);
 }
 
@@ -217,13 +223,62 @@ TEST(FlvMuxer, WhatItWritesTheDemuxerReads) {
   const auto video = media::flv::ParseVideoTagBody(tags[3].body.bytes());
   ASSERT_TRUE(video.ok());
   EXPECT_TRUE(video->is_key());
-  EXPECT_EQ(video->composition_ms, 40);
+  ASSERT_EQ(video->packets.size(), 1u);
+  EXPECT_EQ(video->packets[0].composition_ms, 40);
   EXPECT_EQ(tags[3].timestamp_ms, 0);
   EXPECT_EQ(tags[4].timestamp_ms, 5);
 }
 
+TEST(FlvMuxer, TheFormIsTheViewersChoice) {
+  Track hevc = Video();
+  hevc.codec = Codec::kH265;
+  const TrackSet tracks = Set({hevc, Audio()});
+  const std::vector<Frame> frames = {MakeFrame(1, 0, 80, "key", true), MakeFrame(2, 5, 5, "aac")};
+  const auto bodies = [&](Form form) {
+    const auto muxer = Make(Selection::kAll, form);
+    const std::vector<uint8_t> preamble = Gathered(*muxer->Preamble(tracks), 0, 0);
+    std::vector<RawTag> tags = ReadTags(std::span(preamble).subspan(13));
+    for (RawTag& tag : TagsOf(muxer->Frames(tracks, frames))) tags.push_back(std::move(tag));
+    std::vector<std::string> texts;
+    for (const RawTag& tag : std::span(tags).subspan(1)) {
+      texts.emplace_back(tag.body.begin(), tag.body.end());
+    }
+    return texts;
+  };
+  using std::string_literals::operator""s;
+  const std::string config = "\x01\x64\x00\x1f\xff"s;
+  EXPECT_THAT(bodies(Form::kLegacy),
+              testing::ElementsAre("\x1c\0\0\0\0"s + config, "\xaf\0\x12\x10"s, "\x1c\x01\0\0Pkey"s,
+                                   "\xaf\x01"
+                                   "aac"s));
+  EXPECT_THAT(bodies(Form::kAuto),
+              testing::ElementsAre("\x90hvc1"s + config, "\xaf\0\x12\x10"s, "\x91hvc1\0\0Pkey"s,
+                                   "\xaf\x01"
+                                   "aac"s));
+  EXPECT_THAT(bodies(Form::kEnhanced),
+              testing::ElementsAre("\x90hvc1"s + config, "\x90mp4a\x12\x10"s, "\x91hvc1\0\0Pkey"s,
+                                   "\x91mp4a"
+                                   "aac"s));
+}
+
+TEST(FlvMuxer, AdditionalTracksAreInTheEnhancedFormAlone) {
+  Track second = Audio({0x11, 0x90});
+  second.id = 5;
+  const TrackSet tracks = Set({Video(), Audio(), second});
+  const std::vector<Frame> frames = {MakeFrame(5, 0, 0, "aac")};
+  EXPECT_EQ(Make()->Frames(tracks, frames), nullptr);
+  EXPECT_FALSE(Make()->Carries(tracks, tracks.tracks[2]));
+  const auto muxer = Make(Selection::kAll, Form::kEnhanced);
+  EXPECT_TRUE(muxer->Carries(tracks, tracks.tracks[2]));
+  const auto tags = TagsOf(muxer->Frames(tracks, frames));
+  ASSERT_EQ(tags.size(), 1u);
+  EXPECT_EQ(std::string(tags[0].body.begin(), tags[0].body.end()), std::string("\x95\x01mp4a\x01"
+                                                                               "aac",
+                                                                               10));
+}
+
 TEST(FlvHeadMuxer, SaysThatThereIsSomethingAndSendsNothing) {
-  const auto muxer = FlvHeadLane(Selection::kVideo).make_muxer();
+  const auto muxer = FlvHeadLane({Selection::kVideo}).make_muxer();
   const TrackSet tracks = Set({Video(), Audio()});
   ASSERT_NE(muxer->Preamble(tracks), nullptr);
   EXPECT_EQ(muxer->Preamble(tracks)->Size(0), 0u);

@@ -60,6 +60,12 @@ std::vector<Case> Cases() {
           .Command({"connect", 1, MakeEcmaArray({{"app", "live"}, {"tcurl", "rtmp://h/x?a=1"}})})
           .Publish(),
       {"connected live ", "publish live/cam1 a=1"});
+  add("enhanced",
+      ClientBytes().Command({"connect", 1,
+                             MakeObject({{"app", "live"},
+                                         {"fourCcList", media::amf::StrictArray{{"hvc1", "av01"}}},
+                                         {"capsEx", 2}})}),
+      {"connected live  +"});
   add("FFmpeg publishes",
       Client()
           .Command({"releaseStream", 2, Null{}, "cam1"})
@@ -494,6 +500,41 @@ TEST(Conversation, HandshakeAndCommandsInOnePiece) {
     return seen;
   });
   EXPECT_THAT(events, ElementsAre("connected live test", "publish live/cam1"));
+}
+
+// The properties of connect's first object, by name.
+std::string PropertiesOfResult(const ClientBytes& client) {
+  ServerConversation conversation({}, OpenSslHmacSha256, PredictableBytes());
+  const std::vector<uint8_t> handshake = WholeHandshake();
+  conversation.Append(handshake);
+  EXPECT_TRUE(conversation.Next().ok());
+  conversation.TakeOutput();
+  conversation.Append(client.bytes());
+  while (true) {
+    auto event = conversation.Next();
+    if (!event.ok() || !event->has_value()) break;
+  }
+  ChunkReader reader;
+  const std::vector<uint8_t> output = conversation.TakeOutput();
+  reader.Append(output);
+  std::string names;
+  while (true) {
+    auto message = reader.Next();
+    if (!message.ok() || !message->has_value()) return names;
+    const auto values = media::amf::DecodeAll((*message)->body.bytes());
+    if (!values.ok() || values->size() < 3 || (*values)[0].AsString() != "_result") continue;
+    for (const auto& property : (*values)[2].properties()) names += property.key + " ";
+  }
+}
+
+TEST(Conversation, ConnectAnswersEnhancementsInKind) {
+  EXPECT_EQ(PropertiesOfResult(Client()), "fmsVer capabilities mode ");
+  EXPECT_EQ(PropertiesOfResult(ClientBytes().Command(
+                {"connect", 1,
+                 MakeObject({{"app", "live"},
+                             {"fourCcList", media::amf::StrictArray{{"hvc1"}}},
+                             {"videoFourCcInfoMap", MakeObject({{"hvc1", 1}})}})})),
+            "fmsVer capabilities mode fourCcList videoFourCcInfoMap audioFourCcInfoMap capsEx ");
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace millrace::rtmp {
 inline std::string Describe(const Event& event) {
   struct Visitor {
     std::string operator()(const Connected& one) {
-      return "connected " + one.app + " " + one.user_agent;
+      return "connected " + one.app + " " + one.user_agent + (one.enhanced.announced ? " +" : "");
     }
     std::string operator()(const ConnectRefused&) { return "refused"; }
     std::string operator()(const PublishRequest& one) {
