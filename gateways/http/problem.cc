@@ -41,6 +41,12 @@ Row RowOf(Fault fault) {
       return {"too_many_connections", 503, "This node is full"};
     case Fault::kDraining:
       return {"draining", 503, "This node is about to stop"};
+    case Fault::kBadUpgrade:
+      return {"bad_upgrade", 400, "The request to upgrade is wrong"};
+    case Fault::kUpgradeVersion:
+      return {"upgrade_version", 426, "The WebSocket version is not spoken here"};
+    case Fault::kOrigin:
+      return {"origin", 403, "Pages of this origin are not served"};
   }
   return {"malformed", 400, "The request is not HTTP"};
 }
@@ -59,6 +65,8 @@ bool IsProtocolError(Fault fault) {
     case Fault::kMethod:
     case Fault::kHeaderTooLarge:
     case Fault::kHeaderTimeout:
+    case Fault::kBadUpgrade:
+    case Fault::kUpgradeVersion:
       return true;
     default:
       return false;

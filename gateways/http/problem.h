@@ -20,7 +20,10 @@ enum class Fault {
   kHeaderTooLarge,
   kHeaderTimeout,  // the request did not arrive in time
   kTooManyConnections,
-  kDraining,  // this node is about to stop
+  kDraining,        // this node is about to stop
+  kBadUpgrade,      // asks for a WebSocket, but not as RFC 6455 has it
+  kUpgradeVersion,  // … of another version
+  kOrigin,          // a page of this origin may not open one
 };
 
 // "no_such_stream" …: the document's `code`, the log field and the metric label.

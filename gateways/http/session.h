@@ -4,9 +4,12 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
+#include <memory>
 
 #include "runtime/log/rate_limit.h"
 #include "runtime/node/node.h"
+
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace millrace::http {
 
@@ -20,10 +23,10 @@ struct SessionContext {
   log::RateLimit bad_requests;        // lines about them
 };
 
-// Serves `socket`, which belongs to shard `shard`, until it is closed; any thread. `full`: the
-// answer to whatever is asked is that this node has too many connections. `context` outlives the
-// shards' last run.
+// Serves `socket`, which belongs to shard `shard`, until it is closed; any thread. `certificate`:
+// by TLS; unset: plainly. `full`: the answer to whatever is asked is that this node has too many
+// connections. `context` outlives the shards' last run.
 void StartSession(SessionContext& context, size_t shard, boost::asio::ip::tcp::socket socket,
-                  bool full);
+                  std::shared_ptr<ssl_ctx_st> certificate, bool full);
 
 }  // namespace millrace::http

@@ -1,11 +1,8 @@
 #include "gateways/rtmp/session.h"
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/asio/error.hpp>
 #include <chrono>
 #include <utility>
 
@@ -16,34 +13,13 @@ namespace millrace::rtmp {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using std::chrono::milliseconds;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // Reads before another session gets its turn.
 constexpr int kMaxReads = 8;
 // Answers that a client leaves unread before it is taken for dead or hostile.
 constexpr size_t kMaxUnsent = 256 * 1024;
 constexpr auto kHangUpTime = std::chrono::seconds(1);
-
-// Of the client; an IPv4 client of a dual-stack socket is shown as one.
-asio::ip::address AddressOf(const tcp::socket& socket) {
-  boost::system::error_code error;
-  asio::ip::address address = socket.remote_endpoint(error).address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  return address;
-}
-
-std::string PeerOf(const tcp::socket& socket) {
-  boost::system::error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  const asio::ip::address address = AddressOf(socket);
-  const std::string host = address.to_string();
-  const std::string port = std::to_string(endpoint.port());
-  return address.is_v6() ? "[" + host + "]:" + port : host + ":" + port;
-}
 
 ConversationOptions OptionsFrom(const v1::RtmpSettings& settings) {
   ConversationOptions options;
@@ -55,13 +31,14 @@ ConversationOptions OptionsFrom(const v1::RtmpSettings& settings) {
 
 }  // namespace
 
-Session::Session(SessionShard& shard, tcp::socket socket, Options options)
+Session::Session(SessionShard& shard, std::unique_ptr<transport::Transport> transport,
+                 Options options)
     : shard_(shard),
       node_(shard.node()),
-      socket_(std::move(socket)),
+      transport_(std::move(transport)),
       options_(std::move(options)),
-      address_(AddressOf(socket_).to_string()),
-      peer_(PeerOf(socket_)),
+      address_(options_.client.address.ToString()),
+      peer_(options_.client.ToString()),
       conversation_(OptionsFrom(options_.settings), OpenSslHmacSha256, OpenSslRandom),
       since_(Clock::now()) {}
 
@@ -69,17 +46,15 @@ Session::~Session() = default;
 
 void Session::Start() {
   shard_.Watch(*this);
-  asio::co_spawn(socket_.get_executor(), Run(shared_from_this()), asio::detached);
+  asio::co_spawn(transport_->socket().get_executor(), Run(shared_from_this()), asio::detached);
 }
 
 // The argument lives in the coroutine's frame, and with it the session.
 asio::awaitable<void> Session::Run(std::shared_ptr<Session> self) { co_await self->Serve(); }
 
 asio::awaitable<void> Session::Serve() {
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
   while (phase_ != Phase::kDone) {
-    const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
+    const boost::system::error_code error = co_await transport_->WaitReadable();
     if (error || phase_ == Phase::kDone || !ReadAvailable()) break;
   }
   Abort(ingest_ != nullptr ? "connection_lost" : "client_closed");
@@ -90,15 +65,16 @@ bool Session::ReadAvailable() {
   const std::span<uint8_t> buffer = shard_.buffer();
   for (int i = 0; i < kMaxReads && phase_ != Phase::kDone; ++i) {
     boost::system::error_code error;
-    const size_t size = socket_.read_some(asio::buffer(buffer.data(), buffer.size()), error);
-    if (error == asio::error::would_block || error == asio::error::try_again) return true;
+    const size_t size = transport_->ReadSome(buffer, error);
+    if (error == asio::error::would_block) return true;
     if (error) return false;
     const bool counted = CountRead(size);
     // What comes after the last word is read only so that closing does not reset the connection
     // before the client has read that word.
     if (phase_ == Phase::kOpen) Process(buffer.first(size));
     if (!counted) CountRead(size);  // it held the request that opened the record
-    if (size < buffer.size()) return true;
+    // TLS yields record by record, however much there is.
+    if (size < buffer.size() && !transport_->secure()) return true;
   }
   return true;
 }
@@ -176,7 +152,7 @@ void Session::Write(std::vector<uint8_t> bytes) {
   size_t sent = 0;
   if (!is_writing_) {
     boost::system::error_code error;
-    sent = socket_.write_some(asio::buffer(bytes), error);  // 0 where it would block or is broken
+    sent = transport_->WriteSome(bytes, error);  // 0 where it would block or is broken
     if (record_ != nullptr) record_->bytes_out.fetch_add(sent, std::memory_order_relaxed);
   }
   if (sent == bytes.size()) return;
@@ -190,29 +166,33 @@ void Session::Write(std::vector<uint8_t> bytes) {
 
 void Session::WriteMore() {
   is_writing_ = true;
-  writing_ = std::exchange(waiting_, {});
-  asio::async_write(
-      socket_, asio::buffer(writing_),
-      [self = shared_from_this()](const boost::system::error_code& error, size_t size) {
-        self->is_writing_ = false;
-        if (self->record_ != nullptr) {
-          self->record_->bytes_out.fetch_add(size, std::memory_order_relaxed);
-        }
-        if (self->phase_ == Phase::kDone) return;
-        if (error) {
-          self->Abort(self->ingest_ != nullptr ? "connection_lost" : "client_closed");
-        } else if (!self->waiting_.empty()) {
-          self->WriteMore();
-        } else {
-          self->Drained();
-        }
-      });
+  transport_->WaitWritable([self = shared_from_this()](const boost::system::error_code& error) {
+    self->is_writing_ = false;
+    if (self->phase_ != Phase::kDone) self->Writable(error);
+  });
+}
+
+void Session::Writable(const boost::system::error_code& waited) {
+  boost::system::error_code error = waited;
+  size_t sent = 0;
+  if (!error) sent = transport_->WriteSome(waiting_, error);
+  if (error && error != asio::error::would_block) {
+    Abort(ingest_ != nullptr ? "connection_lost" : "client_closed");
+    return;
+  }
+  if (record_ != nullptr) record_->bytes_out.fetch_add(sent, std::memory_order_relaxed);
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(sent));
+  if (waiting_.empty()) {
+    std::vector<uint8_t>().swap(waiting_);
+    Drained();
+  } else {
+    WriteMore();
+  }
 }
 
 void Session::Drained() {
   if (phase_ == Phase::kClosing) {
-    boost::system::error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    transport_->ShutdownSend();
   } else {
     BeginPlay();
   }
@@ -234,7 +214,7 @@ void Session::Abort(const char* reason) {
   phase_ = Phase::kDone;
   shard_.Unwatch(*this);
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  transport_->socket().close(ignored);
   if (options_.on_end) options_.on_end();
 }
 

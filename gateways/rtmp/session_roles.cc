@@ -242,7 +242,7 @@ void Session::BeginPlay() {
     return std::make_unique<RtmpMuxer>(chunk_size, MILLRACE_VERSION);
   };
   options.settings = app_;
-  viewer_ = node_.feeds().View(shard_.index(), socket_, std::move(options), record_, *this);
+  viewer_ = node_.feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
 }
 
 std::vector<uint8_t> Session::OnStart(const media::TrackSet&) {

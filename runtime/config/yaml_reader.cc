@@ -46,6 +46,7 @@ class Reader {
     for (const auto& [name, app] : configuration.applications()) {
       CheckParts(app, configuration, "applications." + name, name);
     }
+    CheckTls(configuration.tls());
   }
 
   void Say(const YAML::Mark& mark, std::string text) {
@@ -283,6 +284,13 @@ class Reader {
         fmt::format("`{}`: part_target ({}) must not be longer than segment_target ({})", path,
                     FormatMilliseconds(resolved.part_target()),
                     FormatMilliseconds(resolved.segment_target())));
+  }
+
+  void CheckTls(const v1::TlsSettings& tls) {
+    if (tls.certificate().empty() == tls.key().empty()) return;
+    const auto mark = marks_.find(tls.key().empty() ? "tls.certificate" : "tls.key");
+    Say(mark == marks_.end() ? YAML::Mark::null_mark() : mark->second,
+        "`tls`: certificate and key go together: set both");
   }
 
   std::map<std::string, YAML::Mark> marks_;

@@ -8,6 +8,7 @@
 
 #include "runtime/stream/lane_item.h"
 #include "runtime/stream/viewer.h"
+#include "runtime/transport/transport.h"
 
 namespace millrace::stream {
 
@@ -17,7 +18,7 @@ int64_t MonotonicNs();
 
 class ViewerState : public std::enable_shared_from_this<ViewerState> {
  public:
-  ViewerState(boost::asio::ip::tcp::socket& socket, ViewerOptions options,
+  ViewerState(transport::Transport& transport, ViewerOptions options,
               std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer, int64_t now_ns);
 
   // --- called by the feed ---
@@ -68,7 +69,7 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   void Drained();
   void Terminate(ViewerEnd end, const std::string& text);
 
-  boost::asio::ip::tcp::socket& socket_;
+  transport::Transport& transport_;
   const ViewerOptions options_;
   const std::shared_ptr<rpc::SessionRecord> record_;
   ViewerObserver* observer_;

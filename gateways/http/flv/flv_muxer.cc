@@ -211,6 +211,7 @@ const char* LaneKey(Selection selection) {
 stream::Lane FlvLane(Selection selection, Framing framing) {
   std::string key = LaneKey(selection);
   if (framing == Framing::kChunked) key += "-chunked";
+  if (framing == Framing::kWebSocket) key += "-websocket";
   return {std::move(key),
           [selection, framing] { return std::make_unique<FlvMuxer>(selection, framing); }};
 }

@@ -1,6 +1,6 @@
 #pragma once
 // The lanes of HTTP-FLV: "flv" with all that FLV can carry, "flv-audio" and "flv-video" with a part
-// of it, each also in chunks ("flv-chunked" …).
+// of it, each also in chunks ("flv-chunked" …) and in WebSocket messages ("flv-websocket" …).
 
 #include "gateways/http/flv/flv_unit.h"
 #include "runtime/stream/lane.h"

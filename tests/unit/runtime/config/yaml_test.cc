@@ -43,8 +43,13 @@ applications:
     grace: 1m30s
 rtmp:
   chunk_size: 4096
+  proxy_protocol: [10.1.0.0/16]
 http:
   trusted_proxies: [10.0.0.0/8, "2001:db8::1"]
+  proxy_protocol: ["::1"]
+tls:
+  certificate: /etc/millrace/tls.pem
+  key: /etc/millrace/tls.key
   allow_origins:
     - https://example.org
 metrics:
@@ -63,6 +68,10 @@ public_host: media.example.org
   EXPECT_EQ(configuration.rtmp().chunk_size(), 4'096u);
   EXPECT_THAT(configuration.http().trusted_proxies(),
               testing::ElementsAre("10.0.0.0/8", "2001:db8::1"));
+  EXPECT_THAT(configuration.rtmp().proxy_protocol(), testing::ElementsAre("10.1.0.0/16"));
+  EXPECT_THAT(configuration.http().proxy_protocol(), testing::ElementsAre("::1"));
+  EXPECT_EQ(configuration.tls().certificate(), "/etc/millrace/tls.pem");
+  EXPECT_EQ(configuration.tls().key(), "/etc/millrace/tls.key");
   EXPECT_TRUE(configuration.metrics().per_stream());
   EXPECT_THAT(configuration.routers(), testing::ElementsAre("tcp://router-0:5555"));
   EXPECT_EQ(configuration.public_host(), "media.example.org");
@@ -147,6 +156,19 @@ const Case kCases[] = {
      "1:26: `http.trusted_proxies`: `10.0.0.0/33` is not an address or network: write 10.0.0.0/8 "
      "or "
      "2001:db8::1\n"},
+    {"ProxyProtocolOfRtmp", "rtmp: {proxy_protocol: [balancer]}\n",
+     "1:25: `rtmp.proxy_protocol`: `balancer` is not an address or network: write 10.0.0.0/8 or "
+     "2001:db8::1\n"},
+    {"ProxyProtocolOfHttp", "http: {proxy_protocol: [\"::1/129\"]}\n",
+     "1:25: `http.proxy_protocol`: `::1/129` is not an address or network: write 10.0.0.0/8 or "
+     "2001:db8::1\n"},
+    {"CertificateWithoutKey", "tls: {certificate: /etc/tls.pem}\n",
+     "1:20: `tls`: certificate and key go together: set both\n"},
+    {"KeyWithoutCertificate", "tls: {key: /etc/tls.key}\n",
+     "1:12: `tls`: certificate and key go together: set both\n"},
+    {"CertificateByHalfAPath", "tls: {certificate: tls.pem, key: /etc/tls.key}\n",
+     "1:20: `tls.certificate`: `tls.pem` is not a file's whole path: write "
+     "/etc/millrace/tls.pem\n"},
     {"Origin", "http: {allow_origins: [example.org]}\n",
      "1:24: `http.allow_origins`: `example.org` is not an origin: write \"*\" or "
      "https://example.org\n"},
