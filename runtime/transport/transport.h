@@ -68,8 +68,9 @@ class Transport {
   boost::asio::awaitable<Error> Write(media::Bytes bytes);
 
  private:
-  Socket socket_;
+  // What a write looks at comes first, on the cache line that viewers fetch ahead.
   std::shared_ptr<TlsSession> tls_;
+  Socket socket_;
   // Also who is just about to be resumed, and would wait again, learns of Cancel.
   bool cancelled_ = false;
 };

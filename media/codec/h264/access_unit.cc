@@ -99,18 +99,7 @@ AccessUnit Build(const Payload& input, const std::vector<Bytes>& nals, bool four
   for (Bytes nal : nals) {
     if (!IsDropped(TypeOf(nal))) kept.push_back(nal);
   }
-  if (kept.empty()) return unit;
-  bool contiguous = four_byte_lengths;
-  for (size_t i = 1; i < kept.size() && contiguous; ++i) {
-    contiguous = kept[i].data() == kept[i - 1].data() + kept[i - 1].size() + 4;
-  }
-  if (contiguous) {
-    const auto begin = static_cast<size_t>(kept.front().data() - input.data()) - 4;
-    const auto end = static_cast<size_t>(kept.back().data() - input.data()) + kept.back().size();
-    unit.payload = input.Slice(begin, end - begin);
-  } else {
-    unit.payload = Payload::FromVector(JoinLengthPrefixed(kept));
-  }
+  unit.payload = nal::LengthPrefixedPayload(input, kept, four_byte_lengths);
   return unit;
 }
 

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "media/base/bytes.h"
 #include "media/codec/h264/errors.h"
+#include "media/codec/nal/framing.h"
 
 namespace millrace::media::h264 {
 
@@ -29,7 +30,7 @@ enum class NalType : uint8_t {
   kSubsetSps = 15,
 };
 
-inline constexpr size_t kMaxNalsPerAccessUnit = 4096;
+using nal::kMaxNalsPerAccessUnit;
 
 // Of a NAL unit with at least its header byte.
 inline NalType TypeOf(Bytes nal) { return static_cast<NalType>(nal[0] & 0x1f); }
