@@ -21,6 +21,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=${MILLRACE_HOME:-$root/.millrace}
 rtmp_port=${MILLRACE_RTMP_PORT:-1935}
 http_port=${MILLRACE_HTTP_PORT:-8080}
+rtmps_port=${MILLRACE_RTMPS_PORT:-1936}
+https_port=${MILLRACE_HTTPS_PORT:-8443}
 grpc_port=${MILLRACE_GRPC_PORT:-50051}
 bus_port=${MILLRACE_BUS_PORT:-5555}
 declare -A metrics_port=(
@@ -183,7 +185,7 @@ keep_program() {
 }
 
 start_processes() {
-  local listen=$host name
+  local listen=$host name secure
   [[ $host == *:* ]] && listen="[$host]"
   mkdir -p "$home"/{run,logs,state/{control-plane,router,rtmp-gateway,http-gateway}}
   exec 9>"$home/lock"
@@ -202,9 +204,9 @@ start_processes() {
     --advertise="tcp://127.0.0.1:$bus_port" --metrics="127.0.0.1:${metrics_port[router]}" \
     --state-dir="$home/state/router"
   for name in rtmp-gateway http-gateway; do
-    port=$rtmp_port
-    [[ $name == http-gateway ]] && port=$http_port
-    keep_program "$name" --control-plane="127.0.0.1:$grpc_port" --listen="$listen:$port" \
+    port=$rtmp_port secure=--rtmps-listen=$listen:$rtmps_port
+    [[ $name == http-gateway ]] && port=$http_port secure=--https-listen=$listen:$https_port
+    keep_program "$name" --control-plane="127.0.0.1:$grpc_port" --listen="$listen:$port" "$secure" \
       --metrics="127.0.0.1:${metrics_port[$name]}" --state-dir="$home/state/$name"
   done
   exec 9>&-

@@ -2,17 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -24,11 +21,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using asio::ip::tcp;
 using std::chrono::milliseconds;
-using Parser = beast::http::request_parser<beast::http::empty_body>;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr milliseconds kWriteTime{10'000};
 constexpr milliseconds kLingerTime{1'000};
 constexpr size_t kMaxLinger = 64 * 1024;
@@ -36,10 +30,11 @@ constexpr size_t kMaxUserAgent = 256;
 constexpr size_t kMaxForwarded = 16;
 // Room behind the longest header, so that the parser is the one to say that it is too long.
 constexpr size_t kSlack = 4096;
+constexpr size_t kReadSize = 2048;
 
 std::string Text(beast::string_view text) { return {text.data(), text.size()}; }
 
-Request ToRequest(const Parser& parser) {
+Request ToRequest(const beast::http::request_parser<beast::http::empty_body>& parser) {
   using beast::http::field;
   using beast::http::verb;
   const auto& message = parser.get();
@@ -60,6 +55,7 @@ Request ToRequest(const Parser& parser) {
   request.target = Text(message.target());
   request.chunks = message.version() >= 11;
   request.origin = Text(message[field::origin]);
+  request.host = Text(message[field::host]);
   request.user_agent = CleanText(Text(message[field::user_agent]), kMaxUserAgent);
   request.preflight = message.count(field::access_control_request_method) > 0;
   const auto lines = message.equal_range("X-Forwarded-For");
@@ -70,6 +66,13 @@ Request ToRequest(const Parser& parser) {
     request.forwarded.push_back(Text(line->value()));
   }
   request.keep_alive = message.keep_alive() && parser.is_done();
+  // RFC 9110 §7.8: Upgrade is ignored in HTTP/1.0.
+  if (request.chunks && HasToken(Text(message[field::upgrade]), "websocket")) {
+    UpgradeRequest& upgrade = request.websocket.emplace();
+    upgrade.connection_upgrade = HasToken(Text(message[field::connection]), "upgrade");
+    upgrade.key = Text(message[field::sec_websocket_key]);
+    upgrade.version = Text(message[field::sec_websocket_version]);
+  }
   return request;
 }
 
@@ -83,22 +86,45 @@ bool Malformed(const boost::system::error_code& error) {
 
 }  // namespace
 
+class Connection::Parser : public beast::http::request_parser<beast::http::empty_body> {};
+
 struct Connection::Buffer {
   explicit Buffer(size_t max) : bytes(max) {}
   beast::flat_buffer bytes;
 };
 
-Connection::Connection(tcp::socket socket)
-    : socket_(std::move(socket)), timer_(socket_.get_executor()) {}
+Connection::Connection(std::unique_ptr<transport::Transport> transport)
+    : transport_(std::move(transport)), timer_(transport_->socket().get_executor()) {}
 Connection::~Connection() = default;
+
+// Reads until the header is complete, or something is wrong with it or the connection.
+asio::awaitable<boost::system::error_code> Connection::ReadHeader(Parser& parser) {
+  beast::flat_buffer& bytes = buffer_->bytes;
+  while (true) {
+    if (bytes.size() > 0) {
+      boost::system::error_code error;
+      bytes.consume(parser.put(bytes.data(), error));
+      const bool more = error == beast::http::error::need_more;
+      if (parser.is_header_done() || (error && !more))
+        co_return more ? boost::system::error_code() : error;
+    }
+    const size_t room = bytes.max_size() - bytes.size();
+    if (room == 0) co_return beast::http::error::buffer_overflow;
+    const auto space = bytes.prepare(std::min(room, kReadSize));
+    const std::span<uint8_t> out(static_cast<uint8_t*>(space.data()), space.size());
+    const auto [error, size] = co_await transport_->Read(out);
+    if (error) co_return error;
+    if (timed_out_) co_return asio::error::operation_aborted;
+    bytes.commit(size);
+  }
+}
 
 asio::awaitable<ReadResult> Connection::Read(const ReadLimits& limits) {
   if (buffer_ == nullptr) buffer_ = std::make_unique<Buffer>(limits.max_header + kSlack);
   Parser parser;
   parser.header_limit(static_cast<uint32_t>(limits.max_header));
   StartTimer(limits.header_timeout);
-  auto [error, read] =
-      co_await beast::http::async_read_header(socket_, buffer_->bytes, parser, kAwait);
+  const boost::system::error_code error = co_await ReadHeader(parser);
   const bool timed_out = StopTimer();
   if (!error) {
     // RFC 9112 §3.2.
@@ -134,23 +160,19 @@ asio::awaitable<ReadResult> Connection::Read(const ReadLimits& limits) {
 }
 
 asio::awaitable<bool> Connection::Write(std::string_view bytes) {
-  const auto buffer = asio::buffer(bytes.data(), bytes.size());
   StartTimer(kWriteTime);
-  auto [error, written] = co_await asio::async_write(socket_, buffer, kAwait);
+  const boost::system::error_code error = co_await transport_->Write(media::AsBytes(bytes));
   StopTimer();
   co_return !error;
 }
 
 asio::awaitable<void> Connection::Linger() {
-  boost::system::error_code error;
-  socket_.shutdown(tcp::socket::shutdown_send, error);
-  if (error) co_return;
+  transport_->ShutdownSend();
   std::array<uint8_t, 512> rubbish;
-  const auto buffer = asio::buffer(rubbish);
   StartTimer(kLingerTime);
   for (size_t total = 0; total < kMaxLinger;) {
-    auto [read_error, read] = co_await socket_.async_read_some(buffer, kAwait);
-    if (read_error) break;
+    const auto [error, read] = co_await transport_->Read(rubbish);
+    if (error || timed_out_) break;
     total += read;
   }
   StopTimer();
@@ -163,7 +185,15 @@ bool Connection::Keep(const uint8_t* bytes, size_t size) {
   return true;
 }
 
-void Connection::DropBuffer() { buffer_.reset(); }
+std::vector<uint8_t> Connection::DropBuffer() {
+  std::vector<uint8_t> kept;
+  if (buffer_ != nullptr) {
+    const auto* bytes = static_cast<const uint8_t*>(buffer_->bytes.data().data());
+    kept.assign(bytes, bytes + buffer_->bytes.size());
+  }
+  buffer_.reset();
+  return kept;
+}
 
 void Connection::StartTimer(milliseconds time) {
   timed_out_ = false;
@@ -173,8 +203,7 @@ void Connection::StartTimer(milliseconds time) {
     const auto self = error ? nullptr : weak.lock();
     if (self == nullptr || self->timer_round_ != round) return;
     self->timed_out_ = true;
-    boost::system::error_code ignored;
-    self->socket_.cancel(ignored);
+    self->transport_->Cancel();
   });
 }
 

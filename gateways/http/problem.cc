@@ -47,6 +47,12 @@ Row RowOf(Fault fault) {
       return {"connections_per_address", 429, "Too many connections from one address"};
     case Fault::kDraining:
       return {"draining", 503, "This node is about to stop"};
+    case Fault::kBadUpgrade:
+      return {"bad_upgrade", 400, "The request to upgrade is wrong"};
+    case Fault::kUpgradeVersion:
+      return {"upgrade_version", 426, "The WebSocket version is not spoken here"};
+    case Fault::kOrigin:
+      return {"origin", 403, "Pages of this origin are not served"};
   }
   return {"malformed", 400, "The request is not HTTP"};
 }
@@ -67,6 +73,8 @@ bool IsProtocolError(Fault fault) {
     case Fault::kTooManyFields:
     case Fault::kTargetTooLong:
     case Fault::kHeaderTimeout:
+    case Fault::kBadUpgrade:
+    case Fault::kUpgradeVersion:
       return true;
     default:
       return false;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "gateways/http/websocket/upgrade.h"
+
 namespace millrace::http {
 namespace {
 
@@ -14,6 +16,8 @@ constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
 
 std::string_view ReasonPhrase(unsigned status) {
   switch (status) {
+    case 101:
+      return "Switching Protocols";
     case 200:
       return "OK";
     case 204:
@@ -30,6 +34,8 @@ std::string_view ReasonPhrase(unsigned status) {
       return "Request Timeout";
     case 414:
       return "URI Too Long";
+    case 426:
+      return "Upgrade Required";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -52,6 +58,8 @@ constexpr std::string_view kIndex =
     "  /app/name.flv?start=live   from the next key frame; start=key: from the last one;\n"
     "                             start=oldest: from the oldest one that is held\n"
     "\n"
+    "and over WebSocket (WS-FLV) at the same paths, ws:// in front.\n"
+    "\n"
     "A stream that nobody publishes yet is waited for, then answered with 404.\n";
 
 }  // namespace
@@ -70,12 +78,18 @@ std::string Render(const Response& response, const RenderOptions& options) {
   for (const auto& [name, value] : response.fields) {
     text += fmt::format("{}: {}\r\n", name, value);
   }
-  // RFC 9110 §8.6: never with 204.
-  if (!response.close_delimited && response.status != 204) {
+  // RFC 9110 §8.6: never with 1xx and 204.
+  if (!response.close_delimited && response.status != 204 && response.status != 101) {
     text += fmt::format("Content-Length: {}\r\n", response.body.size());
   }
   const bool keep = options.keep_alive && (options.head_only || !response.close_delimited);
-  text += keep ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n";
+  // RFC 9110 §7.8: who sends Upgrade says so in Connection.
+  if (response.status == 101) {
+    text += "Connection: Upgrade\r\n\r\n";
+  } else {
+    text += fmt::format("Connection: {}{}\r\n\r\n", keep ? "keep-alive" : "close",
+                        response.status == 426 ? ", Upgrade" : "");
+  }
   if (!options.head_only && !response.close_delimited) text += response.body;
   return text;
 }
@@ -87,6 +101,10 @@ Response ProblemResponse(const Problem& problem) {
   response.Set("Cache-Control", "no-store");
   if (problem.fault == Fault::kMethod) response.Set("Allow", std::string(kMethods));
   if (IsRefusal(problem.fault)) response.Set("Retry-After", "5");
+  if (problem.fault == Fault::kUpgradeVersion) {
+    response.Set("Upgrade", "websocket");
+    response.Set("Sec-WebSocket-Version", "13");  // RFC 6455 §4.4
+  }
   response.body = RenderProblem(problem);
   return response;
 }
@@ -110,6 +128,14 @@ Response FlvResponse(bool chunked) {
   return response;
 }
 
+Response UpgradeResponse(std::string_view key) {
+  Response response;
+  response.status = 101;
+  response.Set("Upgrade", "websocket");
+  response.Set("Sec-WebSocket-Accept", AcceptKey(key));
+  return response;
+}
+
 void AddCors(Response& response, std::span<const std::string> allowed, std::string_view origin) {
   const auto has = [&](std::string_view wanted) {
     return std::find(allowed.begin(), allowed.end(), wanted) != allowed.end();
@@ -122,6 +148,15 @@ void AddCors(Response& response, std::span<const std::string> allowed, std::stri
     response.Set("Access-Control-Allow-Origin", std::string(origin));
   }
   response.Set("Access-Control-Expose-Headers", "Content-Length, Content-Range, Date, Retry-After");
+}
+
+bool MayOpenWebSocket(std::span<const std::string> allowed, std::string_view origin,
+                      std::string_view host) {
+  if (origin.empty()) return true;
+  const auto is = [&](std::string_view one) { return one == "*" || one == origin; };
+  if (std::any_of(allowed.begin(), allowed.end(), is)) return true;
+  const size_t scheme = origin.find("://");
+  return scheme != std::string_view::npos && origin.substr(scheme + 3) == host;
 }
 
 Response OptionsResponse(bool preflight) {

@@ -38,11 +38,18 @@ Response IndexResponse();
 // What stands before the tags of a stream.
 // `chunked`: the body comes in chunks rather than up to the end of the connection.
 Response FlvResponse(bool chunked);
+// What stands before the frames of a WebSocket. `key`: the request's Sec-WebSocket-Key.
+Response UpgradeResponse(std::string_view key);
 
 // Adds what lets pages of other origins read the response. `allowed`: "*", or origins as browsers
 // send them
 // ("https://example.com"). `origin`: the request's Origin, empty where it has none.
 void AddCors(Response& response, std::span<const std::string> allowed, std::string_view origin);
+// Whether a page of `origin` may open a WebSocket, which the browser does not ask about as it does
+// for other answers: those that AddCors allows, those of the server's own `host`, and whoever is no
+// browser (no origin).
+bool MayOpenWebSocket(std::span<const std::string> allowed, std::string_view origin,
+                      std::string_view host);
 // The answer to OPTIONS: what may be asked, for a preflight (Fetch standard §4.8) or anybody else.
 Response OptionsResponse(bool preflight);
 

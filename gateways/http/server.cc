@@ -11,9 +11,10 @@
 #include <string>
 #include <utility>
 
-#include "gateways/http/net_address.h"
 #include "gateways/http/session.h"
 #include "runtime/loop/listen.h"
+#include "runtime/net/ip_address.h"
+#include "runtime/transport/secure_port.h"
 
 namespace millrace::http {
 namespace {
@@ -29,22 +30,22 @@ constexpr size_t kToldFull = 256;
 
 class Server::Impl {
  public:
-  explicit Impl(node::Node& node) : node_(node), context_(node), pause_(node.shards().home()) {}
+  Impl(node::Node& node, std::string secure_listen)
+      : node_(node),
+        context_(node),
+        secure_(node.shards().home(), SecureOptions(std::move(secure_listen)), node.logger(),
+                node.metrics()) {}
 
   absl::Status Start() {
-    for (const std::string& text : node_.configuration()->http().trusted_proxies()) {
-      if (!ParseNetwork(text)) {
-        node_.logger().Warning("http.trusted_proxies has what is not a network; it is left out",
-                               {{"value", text}});
-      }
-    }
+    const auto configuration = node_.configuration();
+    WarnOfNoNetworks("http.trusted_proxies", configuration->http().trusted_proxies());
+    WarnOfNoNetworks("http.proxy_protocol", configuration->http().proxy_protocol());
     absl::StatusOr<tcp::acceptor> acceptor = loop::Listen(node_.shards().home(), node_.listen());
     if (!acceptor.ok()) return acceptor.status();
     acceptor_ = *std::move(acceptor);
     port_ = acceptor_->local_endpoint().port();
-    asio::co_spawn(node_.shards().home(), Accept(), [](const std::exception_ptr& failure) {
-      if (failure) std::rethrow_exception(failure);
-    });
+    StartAccepting(*acceptor_, false);
+    secure_.Start();
     return absl::OkStatus();
   }
 
@@ -52,16 +53,43 @@ class Server::Impl {
     context_.draining = true;
     boost::system::error_code ignored;
     acceptor_->close(ignored);
+    secure_.Stop();
   }
 
   uint16_t port() const { return port_; }
+  uint16_t secure_port() const { return secure_.port(); }
 
  private:
-  asio::awaitable<void> Accept() {
-    while (acceptor_->is_open()) {
+  template <typename Texts>
+  void WarnOfNoNetworks(const char* setting, const Texts& texts) {
+    for (const std::string& text : texts) {
+      if (net::ParseNetwork(text)) continue;
+      node_.logger().Warning("a setting has what is not a network; it is left out",
+                             {{"setting", setting}, {"value", text}});
+    }
+  }
+
+  transport::SecurePort::Options SecureOptions(std::string address) {
+    transport::SecurePort::Options options;
+    options.address = std::move(address);
+    options.settings = [this] { return node_.configuration()->tls(); };
+    options.on_open = [this](tcp::acceptor& acceptor) { StartAccepting(acceptor, true); };
+    return options;
+  }
+
+  void StartAccepting(tcp::acceptor& acceptor, bool secure) {
+    asio::co_spawn(node_.shards().home(), Accept(acceptor, secure),
+                   [](const std::exception_ptr& failure) {
+                     if (failure) std::rethrow_exception(failure);
+                   });
+  }
+
+  asio::awaitable<void> Accept(tcp::acceptor& acceptor, bool secure) {
+    asio::steady_timer pause(node_.shards().home());
+    while (acceptor.is_open()) {
       const size_t shard = node_.shards().NextIndex();
       asio::io_context& target = node_.shards().at(shard);
-      auto [error, socket] = co_await acceptor_->async_accept(target, kAwait);
+      auto [error, socket] = co_await acceptor.async_accept(target, kAwait);
       if (error == asio::error::operation_aborted) co_return;
       if (error) {
         // Out of file descriptors, mostly: a moment later some may be free.
@@ -69,8 +97,8 @@ class Server::Impl {
           node_.logger().Error("cannot accept",
                                {{"error", error.message()}, {"suppressed", *suppressed}});
         }
-        pause_.expires_after(std::chrono::milliseconds(100));
-        (void)co_await pause_.async_wait(kAwait);
+        pause.expires_after(std::chrono::milliseconds(100));
+        (void)co_await pause.async_wait(kAwait);
         continue;
       }
       const size_t most = node_.configuration()->http().max_connections();
@@ -79,22 +107,25 @@ class Server::Impl {
         node::CountRefusal(node_.metrics(), "http", "too_many_connections");
         continue;
       }
-      StartSession(context_, shard, std::move(socket), now >= most);
+      StartSession(context_, shard, std::move(socket), secure ? secure_.certificate() : nullptr,
+                   now >= most);
     }
   }
 
   node::Node& node_;
   SessionContext context_;
   std::optional<tcp::acceptor> acceptor_;
-  asio::steady_timer pause_;
+  transport::SecurePort secure_;
   log::RateLimit failures_;
   uint16_t port_ = 0;
 };
 
-Server::Server(node::Node& node) : impl_(std::make_unique<Impl>(node)) {}
+Server::Server(node::Node& node, std::string secure_listen)
+    : impl_(std::make_unique<Impl>(node, std::move(secure_listen))) {}
 Server::~Server() = default;
 absl::Status Server::Start() { return impl_->Start(); }
 void Server::StopAccepting() { impl_->StopAccepting(); }
 uint16_t Server::port() const { return impl_->port(); }
+uint16_t Server::secure_port() const { return impl_->secure_port(); }
 
 }  // namespace millrace::http

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "runtime/node/node.h"
@@ -11,12 +12,15 @@ namespace millrace::http {
 
 class Server final : public node::Service {
  public:
-  explicit Server(node::Node& node);
+  // `secure_listen`: "host:port" of HTTPS and WSS, open where a certificate is configured. Empty:
+  // never.
+  explicit Server(node::Node& node, std::string secure_listen = "");
   ~Server() override;
 
   absl::Status Start() override;
   void StopAccepting() override;
-  uint16_t port() const;  // as bound; after Start
+  uint16_t port() const;         // as bound; after Start
+  uint16_t secure_port() const;  // 0 while it is not open; home shard
 
  private:
   class Impl;

@@ -4,16 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
+#include "gateways/http/client_address.h"
 #include "gateways/http/connection.h"
-#include "gateways/http/net_address.h"
 #include "gateways/http/request.h"
 #include "gateways/http/response.h"
+#include "gateways/http/websocket/frame_reader.h"
+#include "media/base/fault.h"
+#include "runtime/transport/arrival.h"
 
 namespace millrace::http {
 namespace {
@@ -24,19 +25,12 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 using stream::ViewerEnd;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // What a client may send behind its request while it is being answered.
 constexpr size_t kMaxRubbish = 64 * 1024;
 // Whoever is turned away has so long to ask for the reason.
 constexpr milliseconds kRefusedTime{1'000};
 
 enum class After { kNext, kLinger, kClose };  // what becomes of the connection
-
-// An IPv4 client of a dual-stack socket is shown as one.
-std::string AddressText(const asio::ip::address& address) {
-  const auto parsed = ParseIpAddress(address.to_string());
-  return parsed ? parsed->ToString() : std::string();
-}
 
 int64_t UnixMs() {
   return std::chrono::duration_cast<milliseconds>(
@@ -46,30 +40,50 @@ int64_t UnixMs() {
 
 class Session final : public stream::ViewerObserver, public std::enable_shared_from_this<Session> {
  public:
-  Session(SessionContext& context, size_t shard, tcp::socket socket, bool full)
-      : context_(context),
-        node_(context.node),
-        shard_(shard),
-        full_(full),
-        connection_(std::make_shared<Connection>(std::move(socket))),
-        socket_(connection_->socket()) {}
+  Session(SessionContext& context, size_t shard, bool full)
+      : context_(context), node_(context.node), shard_(shard), full_(full) {}
 
   // Keeps the session alive by its caller's share.
-  asio::awaitable<void> Serve() {
+  asio::awaitable<void> Serve(tcp::socket socket, std::shared_ptr<ssl_ctx_st> certificate) {
     boost::system::error_code error;
-    socket_.set_option(tcp::no_delay(true), error);
-    peer_ = socket_.remote_endpoint(error);
-    if (error) co_return;
-    // A proxy's connections are its clients', who are known when they ask.
-    const auto configuration = node_.configuration();
-    const std::string address = AddressText(peer_.address());
-    if (!node::IsInside(address, configuration->http().trusted_proxies())) Enter(address);
+    socket.set_option(tcp::no_delay(true), error);
+    const bool arrived = co_await Arrive(std::move(socket), std::move(certificate));
+    if (!arrived) co_return;
     const bool linger = co_await ServeRequests();
     if (linger) co_await connection_->Linger();
-    socket_.close(error);
+    connection_->socket().close(error);
   }
 
  private:
+  // Who is at the other end. False where nobody is, or nobody who can be served.
+  asio::awaitable<bool> Arrive(tcp::socket socket, std::shared_ptr<ssl_ctx_st> certificate) {
+    const auto configuration = node_.configuration();
+    transport::ArrivalOptions options;
+    options.balancers = transport::Networks(configuration->http().proxy_protocol());
+    options.certificate = std::move(certificate);
+    options.timeout = milliseconds(configuration->http().header_timeout());
+    peer_ = transport::PeerOf(socket);
+    auto arrived = co_await transport::Arrive(std::move(socket), std::move(options));
+    if (arrived.ok()) {
+      peer_ = arrived->client;
+      connection_ = std::make_shared<Connection>(std::move(arrived->transport));
+      // A proxy's connections are its clients', who are known when they ask.
+      const std::string address = peer_.address.ToString();
+      if (!node::IsInside(address, configuration->http().trusted_proxies())) Enter(address);
+      co_return true;
+    }
+    if (const std::string name = media::FaultName(arrived.status()); name != "other") {
+      CountProtocolError(name);
+      if (const auto suppressed = context_.bad_requests.Allow(steady_clock::now())) {
+        node_.logger().Warning("connection refused", {{"error", name},
+                                                      {"peer", peer_.ToString()},
+                                                      {"detail", arrived.status().message()},
+                                                      {"suppressed", *suppressed}});
+      }
+    }
+    co_return false;
+  }
+
   // --- requests ---
 
   // Whether the client should be given time to read what was last sent.
@@ -124,6 +138,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     const auto* play = std::get_if<Play>(&route);
     if (play == nullptr) return route;
     if (draining) return Problem{Fault::kDraining, "Ask another node, or ask again later.", path};
+    if (auto problem = WrongUpgrade()) return *std::move(problem);
     if (const auto reason = node_.bans().Refusal(play->stream, client_.ToString(), "", UnixMs())) {
       return Problem{
           Fault::kBanned,
@@ -145,18 +160,50 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     return !over_limit_;
   }
 
+  // Why the request does not make a WebSocket, where it asks for one.
+  std::optional<Problem> WrongUpgrade() const {
+    if (!request_.websocket) return std::nullopt;
+    const UpgradeRequest& upgrade = *request_.websocket;
+    const std::string path(PathOf(request_.target));
+    if (request_.method != Method::kGet) {
+      return Problem{Fault::kBadUpgrade, "A WebSocket is asked for with GET.", path};
+    }
+    if (!upgrade.connection_upgrade) {
+      return Problem{Fault::kBadUpgrade, "The field Connection has to name 'Upgrade'.", path};
+    }
+    if (upgrade.version != "13") {
+      return Problem{Fault::kUpgradeVersion, "The field Sec-WebSocket-Version has to be 13.", path};
+    }
+    if (!IsKey(upgrade.key)) {
+      return Problem{Fault::kBadUpgrade,
+                     "The field Sec-WebSocket-Key has to be 16 bytes in base64.", path};
+    }
+    if (!MayOpenWebSocket(AllowedOrigins(), request_.origin, request_.host)) {
+      return Problem{Fault::kOrigin, "Add the page's origin to http.allow_origins.", path};
+    }
+    return std::nullopt;
+  }
+
+  std::vector<std::string> AllowedOrigins() const {
+    const auto configuration = node_.configuration();
+    const auto& origins = configuration->http().allow_origins();
+    return {origins.begin(), origins.end()};
+  }
+
+  void CountProtocolError(const std::string& name) {
+    node_.metrics()
+        .Counter("millrace_protocol_errors_total", "Things that clients did wrong",
+                 {{"protocol", "http"}, {"error", name}})
+        .Increment();
+  }
+
   void CountFault(const Problem& problem) {
     const char* name = FaultName(problem.fault);
     if (IsRefusal(problem.fault)) node::CountRefusal(node_.metrics(), "http", name);
-    if (IsProtocolError(problem.fault)) {
-      node_.metrics()
-          .Counter("millrace_protocol_errors_total", "Things that clients did wrong",
-                   {{"protocol", "http"}, {"error", name}})
-          .Increment();
-    }
+    if (IsProtocolError(problem.fault)) CountProtocolError(name);
     if (const auto suppressed = context_.bad_requests.Allow(steady_clock::now())) {
       node_.logger().Info("request refused", {{"error", name},
-                                              {"peer", PeerText()},
+                                              {"peer", peer_.ToString()},
                                               {"path", problem.instance},
                                               {"detail", problem.detail},
                                               {"suppressed", *suppressed}});
@@ -164,10 +211,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   }
 
   std::string RenderResponse(Response response, bool head_only) {
-    const auto configuration = node_.configuration();
-    const auto& origins = configuration->http().allow_origins();
-    const std::vector<std::string> allowed(origins.begin(), origins.end());
-    AddCors(response, allowed, request_.origin);
+    AddCors(response, AllowedOrigins(), request_.origin);
     RenderOptions options;
     options.head_only = head_only;
     options.keep_alive = request_.keep_alive;
@@ -190,38 +234,27 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   // --- streams ---
 
   void FindClient() {
-    const auto peer = ParseIpAddress(peer_.address().to_string());
-    if (peer) client_ = *peer;
     const auto configuration = node_.configuration();
-    std::vector<Network> trusted;
-    for (const std::string& text : configuration->http().trusted_proxies()) {
-      if (const auto network = ParseNetwork(text)) trusted.push_back(*network);
-    }
-    const IpAddress client = ClientAddress(client_, request_.forwarded, trusted);
-    forwarded_ = !(client == client_);
-    client_ = client;
+    const auto trusted = transport::Networks(configuration->http().trusted_proxies());
+    client_ = ClientAddress(peer_.address, request_.forwarded, trusted);
   }
 
-  // "ip:port"; the port of a client behind a proxy is not known.
+  // "ip:port"; the port of a client behind a proxy that speaks HTTP is not known.
   std::string ClientText() const {
-    std::string address = client_.ToString();
-    if (forwarded_) return address;
-    return client_.is_v4() ? fmt::format("{}:{}", address, peer_.port())
-                           : fmt::format("[{}]:{}", address, peer_.port());
+    return client_ == peer_.address ? peer_.ToString() : client_.ToString();
   }
-  std::string PeerText() const {
-    return fmt::format("{}:{}", peer_.address().to_string(), peer_.port());
-  }
+
+  const char* ProtocolName() const { return request_.websocket ? "ws-flv" : "http-flv"; }
 
   void OpenRecord(const Play& play) {
     v1::Session row;
-    row.set_protocol("http-flv");
+    row.set_protocol(ProtocolName());
     row.set_role(v1::ROLE_VIEWER);
     row.set_stream(play.stream);
     row.set_address(ClientText());
     row.set_user_agent(request_.user_agent);
     auto kick = [weak = weak_from_this(),
-                 executor = socket_.get_executor()](const rpc::KickOrder& order) {
+                 executor = connection_->socket().get_executor()](const rpc::KickOrder& order) {
       asio::post(executor, [weak, reason = order.reason] {
         if (const auto self = weak.lock()) self->Kicked(reason);
       });
@@ -238,14 +271,16 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     OpenRecord(play);
     stream::ViewerOptions options;
     options.stream = play.stream;
-    options.protocol = "http-flv";
-    options.lane =
-        play_.head ? FlvHeadLane(play.choice)
-                   : FlvLane(play.choice, request_.chunks ? Framing::kChunked : Framing::kPlain);
+    options.protocol = ProtocolName();
+    const Framing framing = request_.websocket ? Framing::kWebSocket
+                            : request_.chunks  ? Framing::kChunked
+                                               : Framing::kPlain;
+    options.lane = play_.head ? FlvHeadLane(play.choice) : FlvLane(play.choice, framing);
     options.settings = node_.settings(play.stream);
     if (play.start != v1::START_SETTING_UNSPECIFIED) options.settings.set_start(play.start);
     options.settings.clear_publishers();  // not once a session
-    viewer_ = node_.feeds().View(shard_, socket_, std::move(options), record_, *this);
+    viewer_ =
+        node_.feeds().View(shard_, connection_->transport(), std::move(options), record_, *this);
     co_await Watch();
     viewer_.reset();
 
@@ -270,64 +305,109 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     if (play_.end == ViewerEnd::kTooSlow) {
       // What it did not read for so long is not kept for it.
       boost::system::error_code ignored;
-      socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+      connection_->socket().set_option(asio::socket_base::linger(true, 0), ignored);
       co_return After::kClose;
     }
     co_return after;
   }
 
   // Reads what the client sends until it leaves or the viewer has ended. Before the stream starts
-  // that may be the next request; afterwards it means nothing.
+  // that may be the next request; afterwards it means nothing, but in a WebSocket.
   asio::awaitable<void> Watch() {
     std::array<uint8_t, 64> bytes;
-    const auto piece = asio::buffer(bytes);
     size_t discarded = 0;
     while (!play_.finished) {
-      auto [error, read] = co_await socket_.async_read_some(piece, kAwait);
-      if (read > 0 && !connection_->Keep(bytes.data(), read)) discarded += read;
+      const auto [error, read] = co_await connection_->transport().Read(bytes);
+      if (play_.frames != nullptr) {
+        ReadFrames({bytes.data(), read});
+      } else if (read > 0 && !connection_->Keep(bytes.data(), read)) {
+        discarded += read;
+      }
       if (play_.finished) co_return;
       if (error || discarded > kMaxRubbish) {
         play_.client_left = true;
-        play_.flooded = !error;
+        play_.broke_protocol = !error;
         co_return;
       }
     }
   }
 
+  // What a viewer says in its WebSocket.
+  void ReadFrames(media::Bytes bytes) {
+    while (!bytes.empty() && viewer_ != nullptr && !play_.ending) {
+      const auto event = play_.frames->Consume(bytes);
+      if (!event.ok()) {
+        const std::string name = media::FaultName(event.status());
+        CountProtocolError(name);
+        play_.broke_protocol = true;
+        FinishWith(CloseFrame(CloseCodeOf(event.status()), name), name);
+      } else if (event->has_value()) {
+        if (const auto* ping = std::get_if<PingReceived>(&**event)) {
+          viewer_->SendControl(PongFrame(ping->payload));
+        } else {
+          play_.said_goodbye = true;
+          FinishWith(CloseFrame(std::get<CloseReceived>(**event).code, ""), "closed by the client");
+        }
+      }
+    }
+  }
+
+  void FinishWith(std::vector<uint8_t> last, const std::string& text) {
+    play_.ending = true;
+    viewer_->Finish(std::move(last), text);
+  }
+
   void Finished() {
     play_.finished = true;
-    boost::system::error_code ignored;
-    socket_.cancel(ignored);
+    connection_->transport().Cancel();
   }
 
   void Kicked(const std::string& reason) {
     if (viewer_ == nullptr) return;
     play_.kicked = true;
-    viewer_->Finish(play_.started && !play_.head ? LastChunk() : std::vector<uint8_t>(), reason);
+    const CloseCode code = context_.draining ? CloseCode::kGoingAway : CloseCode::kPolicy;
+    FinishWith(play_.started && !play_.head ? LastWords(code, reason) : std::vector<uint8_t>(),
+               reason);
   }
 
   std::vector<uint8_t> OnStart(const media::TrackSet& tracks) override {
     play_.started = true;
     if (play_.head) {
-      asio::post(socket_.get_executor(), [weak = weak_from_this()] {
+      asio::post(connection_->socket().get_executor(), [weak = weak_from_this()] {
         if (const auto self = weak.lock()) self->Finished();
       });
       return {};
     }
     logger_.Info("viewer started",
                  {{"user_agent", request_.user_agent}, {"tracks", tracks.tracks.size()}});
-    connection_->DropBuffer();  // nothing is asked on this connection any more
-    request_.keep_alive = false;
-    const std::string head = RenderResponse(FlvResponse(request_.chunks), false);
+    request_.keep_alive = false;  // nothing is asked on this connection any more
+    std::vector<uint8_t> early = connection_->DropBuffer();
+    if (request_.websocket) {
+      play_.frames = std::make_unique<FrameReader>();
+      // Behind the head, which is not on its way yet.
+      asio::post(connection_->socket().get_executor(),
+                 [weak = weak_from_this(), early = std::move(early)] {
+                   if (const auto self = weak.lock(); self && self->play_.frames)
+                     self->ReadFrames(early);
+                 });
+    }
+    const std::string head =
+        RenderResponse(request_.websocket ? UpgradeResponse(request_.websocket->key)
+                                          : FlvResponse(request_.chunks),
+                       false);
     return {head.begin(), head.end()};
   }
 
   // HTTP-FLV has no way to say why in band: the connection ends behind the last whole tag. Chunks
-  // tell at least an orderly end from a viewer that was cut off because it was too slow.
-  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& /*text*/) override {
-    return end == ViewerEnd::kStreamEnded ? LastChunk() : std::vector<uint8_t>();
+  // tell at least an orderly end from a viewer that was cut off because it was too slow; a
+  // WebSocket's Close says it all.
+  std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) override {
+    play_.ending = true;
+    if (end != ViewerEnd::kStreamEnded) return {};
+    return LastWords(CloseCode::kNormal, text.empty() ? "the stream ended" : text);
   }
-  std::vector<uint8_t> LastChunk() const {
+  std::vector<uint8_t> LastWords(CloseCode code, const std::string& reason) const {
+    if (request_.websocket) return CloseFrame(code, reason);
     if (!request_.chunks) return {};
     return {kLastChunk.begin(), kLastChunk.end()};
   }
@@ -373,7 +453,8 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     if (play_.kicked && (play_.end == ViewerEnd::kRequested || !play_.end)) {
       return context_.draining ? "draining" : "kicked";
     }
-    if (play_.flooded) return "protocol_error";
+    if (play_.broke_protocol) return "protocol_error";
+    if (play_.said_goodbye) return "client_closed";
     if (play_.head && play_.started) return "head";
     return stream::ViewerEndName(play_.end.value_or(ViewerEnd::kSocket));
   }
@@ -382,16 +463,14 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   node::Node& node_;
   const size_t shard_;
   const bool full_;
-  const std::shared_ptr<Connection> connection_;
-  tcp::socket& socket_;  // the connection's
-  tcp::endpoint peer_;
+  std::shared_ptr<Connection> connection_;  // once the client has arrived
+  net::Endpoint peer_;                      // the other end, or whom a balancer speaks for
 
   Request request_;
-  IpAddress client_;
-  std::string entered_;  // whose connection this counts as
+  net::IpAddress client_;  // behind HTTP proxies
+  std::string entered_;    // whose connection this counts as
   bool over_limit_ = false;
   node::ClientLimits::Shares shares_;
-  bool forwarded_ = false;  // the client's address is a proxy's word
 
   log::Logger logger_;
   std::shared_ptr<rpc::SessionRecord> record_;
@@ -403,7 +482,10 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     bool finished = false;  // the viewer has ended, or is not needed any more
     bool kicked = false;
     bool client_left = false;
-    bool flooded = false;
+    bool broke_protocol = false;
+    bool said_goodbye = false;            // by a Close of its WebSocket
+    bool ending = false;                  // the last words are on their way
+    std::unique_ptr<FrameReader> frames;  // of a WebSocket that has started
     std::optional<ViewerEnd> end;
     std::string end_text;
   };
@@ -412,12 +494,13 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
 
 }  // namespace
 
-void StartSession(SessionContext& context, size_t shard, tcp::socket socket, bool full) {
+void StartSession(SessionContext& context, size_t shard, tcp::socket socket,
+                  std::shared_ptr<ssl_ctx_st> certificate, bool full) {
   const auto executor = socket.get_executor();
-  auto session = std::make_shared<Session>(context, shard, std::move(socket), full);
+  auto session = std::make_shared<Session>(context, shard, full);
   ++context.connections;
   Session* raw = session.get();
-  asio::co_spawn(executor, raw->Serve(),
+  asio::co_spawn(executor, raw->Serve(std::move(socket), std::move(certificate)),
                  [session = std::move(session), &context](const std::exception_ptr& failure) {
                    --context.connections;
                    if (failure) std::rethrow_exception(failure);

@@ -4,10 +4,13 @@
 #include <atomic>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
+#include <memory>
 
 #include "runtime/log/rate_limit.h"
 #include "runtime/node/client_limits.h"
 #include "runtime/node/node.h"
+
+struct ssl_ctx_st;  // OpenSSL's SSL_CTX
 
 namespace millrace::http {
 
@@ -22,10 +25,10 @@ struct SessionContext {
   node::ClientLimits limits;
 };
 
-// Serves `socket`, which belongs to shard `shard`, until it is closed; any thread. `full`: the
-// answer to whatever is asked is that this node has too many connections. `context` outlives the
-// shards' last run.
+// Serves `socket`, which belongs to shard `shard`, until it is closed; any thread. `certificate`:
+// by TLS; unset: plainly. `full`: the answer to whatever is asked is that this node has too many
+// connections. `context` outlives the shards' last run.
 void StartSession(SessionContext& context, size_t shard, boost::asio::ip::tcp::socket socket,
-                  bool full);
+                  std::shared_ptr<ssl_ctx_st> certificate, bool full);
 
 }  // namespace millrace::http

@@ -4,13 +4,17 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <boost/asio/post.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "gateways/rtmp/crypto.h"
-#include "gateways/rtmp/session.h"
+#include "media/base/fault.h"
 #include "runtime/loop/listen.h"
+#include "runtime/transport/arrival.h"
 
 namespace millrace::rtmp {
 namespace {
@@ -53,12 +57,13 @@ Login::Secret NewSecret() {
 
 }  // namespace
 
-Server::Server(node::Node& node)
+Server::Server(node::Node& node, std::string secure_listen)
     : node_(node),
       publishers_(node),
       login_(publishers_, OpenSslMd5, OpenSslHmacSha256, NewSecret()),
-      retry_(node.shards().home()),
-      warning_(node.shards().home()) {
+      warning_(node.shards().home()),
+      secure_(node.shards().home(), SecureOptions(std::move(secure_listen)), node.logger(),
+              node.metrics()) {
   for (size_t i = 0; i < node.shards().size(); ++i) {
     shards_.push_back(std::make_unique<SessionShard>(node, i));
   }
@@ -73,7 +78,8 @@ absl::Status Server::Start() {
   port_ = acceptor_->local_endpoint().port();
   node_.logger().Info("listening", {{"protocol", "rtmp"}, {"port", port_}});
   if (!acceptor_->local_endpoint().address().is_loopback()) WarnOfOpenDoors();
-  Accept();
+  Accept(*acceptor_, false);
+  secure_.Start();
   return absl::OkStatus();
 }
 
@@ -92,36 +98,44 @@ void Server::WarnOfOpenDoors() {
   });
 }
 
+transport::SecurePort::Options Server::SecureOptions(std::string address) {
+  transport::SecurePort::Options options;
+  options.address = std::move(address);
+  options.settings = [this] { return node_.configuration()->tls(); };
+  options.on_open = [this](Acceptor& acceptor) { Accept(acceptor, true); };
+  return options;
+}
+
 void Server::StopAccepting() {
   draining_ = true;
   warning_.cancel();
-  retry_.cancel();
   boost::system::error_code ignored;
   if (acceptor_.has_value()) acceptor_->close(ignored);
+  secure_.Stop();
 }
 
-void Server::Accept() {
+void Server::Accept(Acceptor& acceptor, bool secure) {
   const size_t shard = node_.shards().NextIndex();
-  acceptor_->async_accept(
+  acceptor.async_accept(
       node_.shards().at(shard),
-      [this, shard](const boost::system::error_code& error, tcp::socket socket) {
-        if (draining_) return;
+      [this, shard, secure, &acceptor](const boost::system::error_code& error, tcp::socket socket) {
+        if (draining_ || error == asio::error::operation_aborted) return;
         if (!error) {
-          Admit(shard, std::move(socket));
+          Admit(shard, std::move(socket), secure);
         } else if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
                    error == asio::error::no_buffer_space) {
           node_.logger().Error("cannot accept", {{"error", error.message()}});
-          retry_.expires_after(kAcceptRetry);
-          retry_.async_wait([this](const boost::system::error_code& cancelled) {
-            if (!cancelled && !draining_) Accept();
+          auto retry = std::make_shared<asio::steady_timer>(node_.shards().home(), kAcceptRetry);
+          retry->async_wait([this, secure, &acceptor, retry](const boost::system::error_code&) {
+            if (!draining_ && acceptor.is_open()) Accept(acceptor, secure);
           });
           return;
         }
-        Accept();
+        Accept(acceptor, secure);
       });
 }
 
-void Server::Admit(size_t shard, tcp::socket socket) {
+void Server::Admit(size_t shard, tcp::socket socket, bool secure) {
   Session::Options options;
   options.settings = node_.configuration()->rtmp();
   const bool full = connections_ >= options.settings.max_connections();
@@ -137,10 +151,34 @@ void Server::Admit(size_t shard, tcp::socket socket) {
   options.draining = [this] { return draining_.load(); };
   options.on_end = [&count] { --count; };
   SetOptions(socket);
-  asio::post(node_.shards().at(shard), [this, shard, socket = std::move(socket),
-                                        options = std::move(options)]() mutable {
-    std::make_shared<Session>(*shards_[shard], std::move(socket), std::move(options))->Start();
-  });
+  asio::co_spawn(node_.shards().at(shard),
+                 Welcome(shard, std::move(socket), secure ? secure_.certificate() : nullptr,
+                         std::move(options)),
+                 asio::detached);
+}
+
+asio::awaitable<void> Server::Welcome(size_t shard, tcp::socket socket,
+                                      std::shared_ptr<ssl_ctx_st> certificate,
+                                      Session::Options options) {
+  transport::ArrivalOptions arrival;
+  arrival.balancers = transport::Networks(options.settings.proxy_protocol());
+  arrival.certificate = std::move(certificate);
+  arrival.timeout = std::chrono::milliseconds(options.settings.handshake_timeout());
+  const net::Endpoint peer = transport::PeerOf(socket);
+  auto arrived = co_await transport::Arrive(std::move(socket), std::move(arrival));
+  if (!arrived.ok()) {
+    const std::string name = media::FaultName(arrived.status());
+    if (name != "other" && shards_[shard]->CountError(name)) {
+      node_.logger().Warning(
+          "connection refused",
+          {{"address", peer.ToString()}, {"error", name}, {"detail", arrived.status().message()}});
+    }
+    options.on_end();
+    co_return;
+  }
+  options.client = arrived->client;
+  std::make_shared<Session>(*shards_[shard], std::move(arrived->transport), std::move(options))
+      ->Start();
 }
 
 }  // namespace millrace::rtmp

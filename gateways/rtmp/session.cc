@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <chrono>
 #include <utility>
 
@@ -17,11 +16,9 @@ namespace millrace::rtmp {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // Reads before another session gets its turn.
 constexpr int kMaxReads = 8;
 // Answers that a client leaves unread before it is taken for dead or hostile.
@@ -30,25 +27,6 @@ constexpr auto kHangUpTime = std::chrono::seconds(1);
 // Of a publisher that is ahead of its time, so that little media comes at once between pauses.
 constexpr size_t kPacedRead = 16 * 1024;
 constexpr milliseconds kMinPause{20};
-
-// Of the client; an IPv4 client of a dual-stack socket is shown as one.
-asio::ip::address AddressOf(const tcp::socket& socket) {
-  boost::system::error_code error;
-  asio::ip::address address = socket.remote_endpoint(error).address();
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
-  }
-  return address;
-}
-
-std::string PeerOf(const tcp::socket& socket) {
-  boost::system::error_code error;
-  const auto endpoint = socket.remote_endpoint(error);
-  const asio::ip::address address = AddressOf(socket);
-  const std::string host = address.to_string();
-  const std::string port = std::to_string(endpoint.port());
-  return address.is_v6() ? "[" + host + "]:" + port : host + ":" + port;
-}
 
 // Shares of the connection where there is room for it, else why not in `refusal`.
 node::ClientLimits::Shares Enter(node::Node& node, node::ClientLimits* limits,
@@ -81,13 +59,14 @@ ConversationOptions OptionsFrom(const v1::RtmpSettings& settings, const Login* l
 
 }  // namespace
 
-Session::Session(SessionShard& shard, tcp::socket socket, Options options)
+Session::Session(SessionShard& shard, std::unique_ptr<transport::Transport> transport,
+                 Options options)
     : shard_(shard),
       node_(shard.node()),
-      socket_(std::move(socket)),
+      transport_(std::move(transport)),
       options_(std::move(options)),
-      address_(AddressOf(socket_).to_string()),
-      peer_(PeerOf(socket_)),
+      address_(options_.client.address.ToString()),
+      peer_(options_.client.ToString()),
       refusal_(options_.refusal),
       connection_shares_(Enter(node_, options_.limits, address_, refusal_)),
       conversation_(OptionsFrom(options_.settings, options_.login, refusal_), OpenSslHmacSha256,
@@ -98,22 +77,20 @@ Session::~Session() = default;
 
 void Session::Start() {
   shard_.Watch(*this);
-  asio::co_spawn(socket_.get_executor(), Run(shared_from_this()), asio::detached);
+  asio::co_spawn(transport_->socket().get_executor(), Run(shared_from_this()), asio::detached);
 }
 
 // The argument lives in the coroutine's frame, and with it the session.
 asio::awaitable<void> Session::Run(std::shared_ptr<Session> self) { co_await self->Serve(); }
 
 asio::awaitable<void> Session::Serve() {
-  boost::system::error_code ignored;
-  socket_.non_blocking(true, ignored);
   while (phase_ != Phase::kDone) {
-    const auto [error] = co_await socket_.async_wait(tcp::socket::wait_read, kAwait);
+    const boost::system::error_code error = co_await transport_->WaitReadable();
     if (error || phase_ == Phase::kDone || !ReadAvailable()) break;
     while (pause_.count() > 0) {
-      if (!pace_timer_) pace_timer_.emplace(socket_.get_executor());
+      if (!pace_timer_) pace_timer_.emplace(transport_->socket().get_executor());
       pace_timer_->expires_after(std::max<nanoseconds>(pause_, kMinPause));
-      (void)co_await pace_timer_->async_wait(kAwait);
+      (void)co_await pace_timer_->async_wait(asio::as_tuple(asio::use_awaitable));
       last_media_ = Clock::now();  // that nothing came was our doing
       TooFast();
     }
@@ -127,11 +104,12 @@ bool Session::ReadAvailable() {
   for (int i = 0; i < kMaxReads && phase_ != Phase::kDone; ++i) {
     boost::system::error_code error;
     const size_t most = paced_ ? kPacedRead : buffer.size();
-    const size_t size = socket_.read_some(asio::buffer(buffer.data(), most), error);
-    const bool drained = size < most;
+    const size_t size = transport_->ReadSome(buffer.first(most), error);
+    // TLS yields record by record, however much there is.
+    const bool drained = error || (size < most && !transport_->secure());
     // It is not us any more whom the publisher waits for.
     if (drained && std::exchange(paced_, false)) Flush();
-    if (error == asio::error::would_block || error == asio::error::try_again) return true;
+    if (error == asio::error::would_block) return true;
     if (error) return false;
     const bool counted = CountRead(size);
     // What comes after the last word is read only so that closing does not reset the connection
@@ -255,7 +233,7 @@ void Session::Write(std::vector<uint8_t> bytes) {
   size_t sent = 0;
   if (!is_writing_) {
     boost::system::error_code error;
-    sent = socket_.write_some(asio::buffer(bytes), error);  // 0 where it would block or is broken
+    sent = transport_->WriteSome(bytes, error);  // 0 where it would block or is broken
     if (record_ != nullptr) record_->bytes_out.fetch_add(sent, std::memory_order_relaxed);
   }
   if (sent == bytes.size()) return;
@@ -269,29 +247,33 @@ void Session::Write(std::vector<uint8_t> bytes) {
 
 void Session::WriteMore() {
   is_writing_ = true;
-  writing_ = std::exchange(waiting_, {});
-  asio::async_write(
-      socket_, asio::buffer(writing_),
-      [self = shared_from_this()](const boost::system::error_code& error, size_t size) {
-        self->is_writing_ = false;
-        if (self->record_ != nullptr) {
-          self->record_->bytes_out.fetch_add(size, std::memory_order_relaxed);
-        }
-        if (self->phase_ == Phase::kDone) return;
-        if (error) {
-          self->Abort(self->ingest_ != nullptr ? "connection_lost" : "client_closed");
-        } else if (!self->waiting_.empty()) {
-          self->WriteMore();
-        } else {
-          self->Drained();
-        }
-      });
+  transport_->WaitWritable([self = shared_from_this()](const boost::system::error_code& error) {
+    self->is_writing_ = false;
+    if (self->phase_ != Phase::kDone) self->Writable(error);
+  });
+}
+
+void Session::Writable(const boost::system::error_code& waited) {
+  boost::system::error_code error = waited;
+  size_t sent = 0;
+  if (!error) sent = transport_->WriteSome(waiting_, error);
+  if (error && error != asio::error::would_block) {
+    Abort(ingest_ != nullptr ? "connection_lost" : "client_closed");
+    return;
+  }
+  if (record_ != nullptr) record_->bytes_out.fetch_add(sent, std::memory_order_relaxed);
+  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(sent));
+  if (waiting_.empty()) {
+    std::vector<uint8_t>().swap(waiting_);
+    Drained();
+  } else {
+    WriteMore();
+  }
 }
 
 void Session::Drained() {
   if (phase_ == Phase::kClosing) {
-    boost::system::error_code ignored;
-    socket_.shutdown(tcp::socket::shutdown_send, ignored);
+    transport_->ShutdownSend();
   } else {
     BeginPlay();
   }
@@ -315,7 +297,7 @@ void Session::Abort(const char* reason) {
   if (pace_timer_) pace_timer_->cancel();
   shard_.Unwatch(*this);
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  transport_->socket().close(ignored);
   if (options_.on_end) options_.on_end();
 }
 

@@ -4,7 +4,6 @@
 // by writes.
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
@@ -18,10 +17,12 @@
 #include "media/flv/frame_reader.h"
 #include "millrace/v1/config.pb.h"
 #include "runtime/log/log.h"
+#include "runtime/net/ip_address.h"
 #include "runtime/node/client_limits.h"
 #include "runtime/rpc/session_registry.h"
 #include "runtime/stream/ingest.h"
 #include "runtime/stream/viewer.h"
+#include "runtime/transport/transport.h"
 
 namespace millrace::rtmp {
 
@@ -34,12 +35,13 @@ class Session final : public std::enable_shared_from_this<Session>,
     std::string refusal;  // the server is full: what whoever connects is told
     node::ClientLimits* limits = nullptr;
     const Login* login = nullptr;  // outlives the session
+    net::Endpoint client;  // the other end of the connection, or whom a balancer speaks for
     // Publishers are cut to move elsewhere, so that their streams keep their viewers.
     std::function<bool()> draining;
     std::function<void()> on_end;  // once, on the shard
   };
 
-  Session(SessionShard& shard, boost::asio::ip::tcp::socket socket, Options options);
+  Session(SessionShard& shard, std::unique_ptr<transport::Transport> transport, Options options);
   ~Session() override;
 
   void Start();
@@ -100,6 +102,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   void Flush();
   void Write(std::vector<uint8_t> bytes);
   void WriteMore();
+  void Writable(const boost::system::error_code& error);
   void Drained();
   // Ends publishing or playing, sends what is left to say, and hangs up. `lost`: a publisher may
   // come back.
@@ -109,7 +112,7 @@ class Session final : public std::enable_shared_from_this<Session>,
 
   SessionShard& shard_;
   node::Node& node_;
-  boost::asio::ip::tcp::socket socket_;
+  const std::unique_ptr<transport::Transport> transport_;
   const Options options_;
   const std::string address_;  // "ip"
   const std::string peer_;     // "ip:port"
@@ -144,9 +147,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   bool kicked_ = false;
   std::optional<Target> pending_play_;  // until the socket is ours, and free
 
-  // What the socket did not take at once.
-  std::vector<uint8_t> writing_;
-  std::vector<uint8_t> waiting_;
+  std::vector<uint8_t> waiting_;  // what the socket did not take at once
   bool is_writing_ = false;
 };
 

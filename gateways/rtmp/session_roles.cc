@@ -341,7 +341,7 @@ void Session::BeginPlay() {
   options.protocol = "rtmp";
   options.lane = RtmpLane(options_.settings.chunk_size(), *player);
   options.settings = app_;
-  viewer_ = node_.feeds().View(shard_.index(), socket_, std::move(options), record_, *this);
+  viewer_ = node_.feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
 }
 
 std::vector<uint8_t> Session::OnStart(const media::TrackSet&) {

@@ -195,11 +195,18 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
       !IsHost(value)) {
     return Refuse(value, "a host name or address");
   }
-  if (name == "HttpSettings.trusted_proxies" && !IsCidr(value)) {
+  if ((name == "HttpSettings.trusted_proxies" || name == "HttpSettings.proxy_protocol" ||
+       name == "RtmpSettings.proxy_protocol") &&
+      !IsCidr(value)) {
     return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
   }
   if (name == "LimitSettings.exempt_addresses" && !IsCidr(value)) {
     return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
+  }
+  // Gateways have working directories of their own.
+  if ((name == "TlsSettings.certificate" || name == "TlsSettings.key") && !value.empty() &&
+      !value.starts_with('/')) {
+    return Refuse(value, "a file's whole path: write /etc/millrace/tls.pem");
   }
   if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {
     return Refuse(value, "an origin: write \"*\" or https://example.org");

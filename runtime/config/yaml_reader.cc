@@ -43,6 +43,7 @@ class Reader {
     if (document.IsNull()) return;  // an empty file, or nothing but comments
     ReadMessage(document, "", configuration);
     CheckParts(configuration);
+    CheckTls(configuration.tls());
   }
 
   void Say(const YAML::Mark& mark, std::string text) {
@@ -325,6 +326,13 @@ class Reader {
         fmt::format("`{}`: part_target ({}) must not be longer than segment_target ({})", path,
                     FormatMilliseconds(resolved.part_target()),
                     FormatMilliseconds(resolved.segment_target())));
+  }
+
+  void CheckTls(const v1::TlsSettings& tls) {
+    if (tls.certificate().empty() == tls.key().empty()) return;
+    const auto mark = marks_.find(tls.key().empty() ? "tls.certificate" : "tls.key");
+    Say(mark == marks_.end() ? YAML::Mark::null_mark() : mark->second,
+        "`tls`: certificate and key go together: set both");
   }
 
   std::map<std::string, YAML::Mark> marks_;

@@ -239,18 +239,16 @@ void FeedHub::Reconfigure(const Settings& settings) { impl_->Reconfigure(setting
 
 void FeedHub::SetSubscriptionCredit(uint64_t bytes) { impl_->SetSubscriptionCredit(bytes); }
 
-std::unique_ptr<Viewer> FeedHub::View(size_t shard, asio::ip::tcp::socket& socket,
+std::unique_ptr<Viewer> FeedHub::View(size_t shard, transport::Transport& transport,
                                       ViewerOptions options,
                                       std::shared_ptr<rpc::SessionRecord> record,
                                       ViewerObserver& observer) {
-  boost::system::error_code ignored;
-  socket.native_non_blocking(true, ignored);
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentLimit,
+  ::setsockopt(transport.socket().native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentLimit,
                sizeof kUnsentLimit);
   auto state =
-      std::make_shared<ViewerState>(socket, options, std::move(record), observer, MonotonicNs());
+      std::make_shared<ViewerState>(transport, options, std::move(record), observer, MonotonicNs());
   // Posted, so that the observer is never called before the caller has its handle.
-  asio::post(socket.get_executor(),
+  asio::post(transport.socket().get_executor(),
              [impl = impl_.get(), shard, state, options = std::move(options)] {
                impl->Add(shard, state, options);
              });

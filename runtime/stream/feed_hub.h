@@ -11,6 +11,7 @@
 #include "runtime/loop/shards.h"
 #include "runtime/metrics/registry.h"
 #include "runtime/stream/viewer.h"
+#include "runtime/transport/transport.h"
 
 namespace millrace::stream {
 
@@ -32,10 +33,11 @@ class FeedHub {
   using Settings = std::function<v1::AppSettings(std::string_view stream)>;
   void Reconfigure(const Settings& settings);
 
-  // Starts a viewer on shard `shard`, whose io_context must be the caller's. `socket` is connected
-  // and stays the session's; `observer` outlives the viewer. Waits `wait_timeout` for the stream.
-  std::unique_ptr<Viewer> View(size_t shard, boost::asio::ip::tcp::socket& socket,
-                               ViewerOptions options, std::shared_ptr<rpc::SessionRecord> record,
+  // Starts a viewer on shard `shard`, whose io_context must be the caller's. `transport` is
+  // connected and stays the session's; `observer` outlives the viewer. Waits `wait_timeout` for the
+  // stream.
+  std::unique_ptr<Viewer> View(size_t shard, transport::Transport& transport, ViewerOptions options,
+                               std::shared_ptr<rpc::SessionRecord> record,
                                ViewerObserver& observer);
 
  private:

@@ -2,7 +2,6 @@
 // One viewer of one stream: a socket and a position in the lane's shared list of ready units.
 // Everything here happens on the shard of the session that owns the viewer.
 
-#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstdint>
 #include <functional>

@@ -1,11 +1,9 @@
 #include "runtime/stream/viewer_state.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <cerrno>
 #include <chrono>
 #include <utility>
 
@@ -84,10 +82,10 @@ struct ViewerState::Round {
   }
 };
 
-ViewerState::ViewerState(boost::asio::ip::tcp::socket& socket, ViewerOptions options,
+ViewerState::ViewerState(transport::Transport& transport, ViewerOptions options,
                          std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer,
                          int64_t now_ns)
-    : socket_(socket),
+    : transport_(transport),
       record_(std::move(record)),
       last_progress_ns_(now_ns),
       observer_(&observer),
@@ -229,25 +227,21 @@ void ViewerState::Advance(int64_t now_ns) {
       Drained();
       return;
     }
-    msghdr message{};
-    message.msg_iov = pieces.data();
-    message.msg_iovlen = pieces.size();
-    const ssize_t written =
-        ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (written < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
-        Terminate(ViewerEnd::kSocket, "the connection broke");
-        return;
-      }
+    boost::system::error_code error;
+    const size_t written = transport_.WriteSome(pieces, error);
+    if (error == boost::asio::error::would_block) {
       WaitWritable();
       return;
     }
-    record_->bytes_out.fetch_add(static_cast<uint64_t>(written), std::memory_order_relaxed);
+    if (error) {
+      Terminate(ViewerEnd::kSocket, "the connection broke");
+      return;
+    }
+    record_->bytes_out.fetch_add(written, std::memory_order_relaxed);
     last_progress_ns_ = now_ns;
     const size_t handed = round.list.bytes();
-    Consume(round, static_cast<size_t>(written), now_ns);
-    if (static_cast<size_t>(written) < handed) {
+    Consume(round, written, now_ns);
+    if (written < handed) {
       WaitWritable();
       return;
     }
@@ -261,16 +255,15 @@ void ViewerState::Advance(int64_t now_ns) {
 void ViewerState::WaitWritable() {
   if (blocked_) return;
   blocked_ = true;
-  socket_.async_wait(boost::asio::ip::tcp::socket::wait_write,
-                     [self = shared_from_this()](const boost::system::error_code& error) {
-                       self->blocked_ = false;
-                       if (self->observer_ == nullptr || self->phase_ == Phase::kEnded) return;
-                       if (error) {
-                         self->Terminate(ViewerEnd::kSocket, "the connection broke");
-                       } else {
-                         self->Advance(MonotonicNs());
-                       }
-                     });
+  transport_.WaitWritable([self = shared_from_this()](const boost::system::error_code& error) {
+    self->blocked_ = false;
+    if (self->observer_ == nullptr || self->phase_ == Phase::kEnded) return;
+    if (error) {
+      self->Terminate(ViewerEnd::kSocket, "the connection broke");
+    } else {
+      self->Advance(MonotonicNs());
+    }
+  });
 }
 
 void ViewerState::PassSkipped() {
@@ -403,7 +396,7 @@ void ViewerState::Terminate(ViewerEnd end, const std::string& text) {
   phase_ = Phase::kEnded;
   partial_ = {};
   preamble_.reset();
-  boost::asio::post(socket_.get_executor(), [self = shared_from_this(), end, text] {
+  boost::asio::post(transport_.socket().get_executor(), [self = shared_from_this(), end, text] {
     if (self->observer_ != nullptr) self->observer_->OnEnded(end, text);
   });
 }

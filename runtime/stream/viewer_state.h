@@ -9,6 +9,7 @@
 #include "runtime/stream/catch_up.h"
 #include "runtime/stream/lane_item.h"
 #include "runtime/stream/viewer.h"
+#include "runtime/transport/transport.h"
 
 namespace millrace::stream {
 
@@ -18,7 +19,7 @@ int64_t MonotonicNs();
 
 class ViewerState : public std::enable_shared_from_this<ViewerState> {
  public:
-  ViewerState(boost::asio::ip::tcp::socket& socket, ViewerOptions options,
+  ViewerState(transport::Transport& transport, ViewerOptions options,
               std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer, int64_t now_ns);
 
   // --- called by the feed ---
@@ -36,7 +37,7 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   // about this server.
   void WaitsForPublisher() { waited_ = true; }
   // Tells the processor that Advance comes soon: first, and once that has arrived.
-  void Prefetch() const { __builtin_prefetch(&socket_), __builtin_prefetch(&partial_); }
+  void Prefetch() const { __builtin_prefetch(&transport_), __builtin_prefetch(&partial_); }
   void PrefetchCounters() const { __builtin_prefetch(&record_->bytes_out, 1); }
   // Writes as much as the socket takes; waits for it where it is full, and skips where the viewer
   // lags too far.
@@ -84,7 +85,7 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
 
   // What every write touches comes first and together: with thousands of viewers each of these
   // cache lines has to be fetched for each frame.
-  boost::asio::ip::tcp::socket& socket_;
+  transport::Transport& transport_;
   const std::shared_ptr<rpc::SessionRecord> record_;
   ShardFeed* feed_ = nullptr;
   uint64_t next_index_ = 0;

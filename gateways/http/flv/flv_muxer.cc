@@ -153,6 +153,7 @@ std::string LaneKey(const LaneChoice& choice) {
 stream::Lane FlvLane(const LaneChoice& choice, Framing framing) {
   std::string key = LaneKey(choice);
   if (framing == Framing::kChunked) key += "-chunked";
+  if (framing == Framing::kWebSocket) key += "-websocket";
   return {std::move(key),
           [choice, framing] { return std::make_unique<FlvMuxer>(choice, framing); }};
 }

@@ -1,6 +1,7 @@
 #pragma once
 // The lanes of HTTP-FLV: "flv" with all that FLV can carry, "flv-audio" and "flv-video" with a part
-// of it, each also in one form only ("flv-legacy", "flv-enhanced") and in chunks ("flv-chunked" …).
+// of it, each also in one form only ("flv-legacy", "flv-enhanced"), in chunks ("flv-chunked" …) and
+// in WebSocket messages ("flv-websocket" …).
 
 #include "gateways/http/flv/flv_unit.h"
 #include "media/flv/presentation.h"

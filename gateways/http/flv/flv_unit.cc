@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "gateways/http/websocket/frames.h"
 #include "media/flv/muxer.h"
 
 namespace millrace::http {
@@ -24,8 +25,10 @@ FlvUnit::Builder::Builder(size_t tags, Framing framing)
     : unit_(std::make_shared<FlvUnit>()), framing_(framing) {
   constexpr size_t kSmall =
       media::flv::kPreviousTagSizeSize + media::flv::kTagHeaderSize + media::flv::kMaxPrefixSize;
+  // What stands in front says how long the unit is: its place is kept free until that is known.
+  static_assert(FrameHead::kMaxSize <= kChunkHeadSize);
   unit_->small_.reserve((tags + 1) * kSmall + kChunkHeadSize + kChunkEnd.size());
-  if (framing_ == Framing::kChunked) unit_->small_.resize(kChunkHeadSize);
+  if (framing_ != Framing::kPlain) unit_->small_.resize(kChunkHeadSize);
   unit_->tags_.reserve(tags);
 }
 
@@ -60,6 +63,15 @@ stream::WireUnitPtr FlvUnit::Builder::Take() {
     std::memcpy(unit_->small_.data() + 8, kChunkEnd.data(), kChunkEnd.size());
     Append(unit_->small_, media::AsBytes(kChunkEnd));
     unit_->size_ += kChunkEnd.size();
+  } else if (framing_ == Framing::kWebSocket) {
+    const FrameHead head = MakeFrameHead(Opcode::kBinary, unit_->size_ - kChunkHeadSize);
+    // It may be shorter than its place: the unit begins behind what is left over.
+    const size_t unused = kChunkHeadSize - head.size;
+    std::copy_n(head.bytes.begin(), head.size,
+                unit_->small_.begin() + static_cast<std::ptrdiff_t>(unused));
+    unit_->tags_.front().small_begin = static_cast<uint32_t>(unused);
+    unit_->tags_.front().time_offset -= static_cast<uint32_t>(unused);
+    unit_->size_ -= unused;
   }
   return std::exchange(unit_, nullptr);
 }

@@ -15,8 +15,9 @@ namespace millrace::http {
 
 // How units lie in the body of the answer.
 enum class Framing {
-  kPlain,    // the end of the connection is the end of the body (HTTP/1.0)
-  kChunked,  // each unit is one chunk (RFC 9112 §7.1), so that an end is told from a break
+  kPlain,      // the end of the connection is the end of the body (HTTP/1.0)
+  kChunked,    // each unit is one chunk (RFC 9112 §7.1), so that an end is told from a break
+  kWebSocket,  // each unit is one binary message (RFC 6455 §5.6)
 };
 // What ends a body in chunks.
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";

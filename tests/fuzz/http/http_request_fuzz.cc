@@ -10,12 +10,13 @@
 #include <variant>
 #include <vector>
 
-#include "gateways/http/net_address.h"
+#include "gateways/http/client_address.h"
 #include "gateways/http/request.h"
 #include "gateways/http/response.h"
 #include "runtime/bus/stream_name.h"
 
 namespace http = millrace::http;
+namespace net = millrace::net;
 
 namespace {
 
@@ -51,14 +52,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Check(http::CleanText(lines[0], 64).size() <= 64);
 
   if (lines.size() < 3) return 0;
-  const auto peer = http::ParseIpAddress(lines[1]);
-  if (peer) Check(http::ParseIpAddress(peer->ToString()) == peer);
-  const auto network = http::ParseNetwork(lines[2]);
+  const auto peer = net::ParseIpAddress(lines[1]);
+  if (peer) Check(net::ParseIpAddress(peer->ToString()) == peer);
+  const auto network = net::ParseNetwork(lines[2]);
   if (network) Check(network->Contains(network->address));
   if (peer && network) {
-    const std::vector<http::Network> trusted = {*network};
+    const std::vector<net::Network> trusted = {*network};
     const std::vector<std::string> forwarded(lines.begin() + 3, lines.end());
-    const http::IpAddress client = http::ClientAddress(*peer, forwarded, trusted);
+    const net::IpAddress client = http::ClientAddress(*peer, forwarded, trusted);
     // Who is not trusted is not asked.
     if (!network->Contains(*peer)) Check(client == *peer);
   }

@@ -68,9 +68,10 @@ class Cluster:
                        [f"--listen=tcp://127.0.0.1:{bus}", f"--advertise=tcp://127.0.0.1:{bus}"], bus)
         for kind, count in (("rtmp", rtmp), ("http", http)):
             for i in range(count):
-                port = free_port()
+                port, secure = free_port(), free_port()
                 self._add_node(f"{kind}{i}", f"millrace-{kind}-gateway",
-                               [f"--listen=127.0.0.1:{port}"], port)
+                               [f"--listen=127.0.0.1:{port}", f"--{kind}s-listen=127.0.0.1:{secure}"], port)
+                self[f"{kind}{i}"].secure_port = secure
         self.admin = Admin(f"127.0.0.1:{self.grpc_port}", folder)
 
     def _add(self, name, program, flags, port, metrics_port):
@@ -102,6 +103,12 @@ class Cluster:
 
     def flv(self, stream, gateway=0, query=""):
         return f"http://127.0.0.1:{self[f'http{gateway}'].port}/{stream}.flv{query}"
+
+    def rtmps(self, stream, gateway=0):
+        return f"rtmps://127.0.0.1:{self[f'rtmp{gateway}'].secure_port}/{stream}"
+
+    def https(self, stream, gateway=0, query=""):
+        return f"https://127.0.0.1:{self[f'http{gateway}'].secure_port}/{stream}.flv{query}"
 
     def metric(self, name, **labels):
         """Summed over all processes that answer."""

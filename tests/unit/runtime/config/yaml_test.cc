@@ -50,8 +50,13 @@ applications:
       ann@example.org: 1234
 rtmp:
   chunk_size: 4096
+  proxy_protocol: [10.1.0.0/16]
 http:
   trusted_proxies: [10.0.0.0/8, "2001:db8::1"]
+  proxy_protocol: ["::1"]
+tls:
+  certificate: /etc/millrace/tls.pem
+  key: /etc/millrace/tls.key
   allow_origins:
     - https://example.org
 metrics:
@@ -78,6 +83,10 @@ public_host: media.example.org
   EXPECT_EQ(configuration.applications().at("site3/gate").publish_login(), v1::in_key);
   EXPECT_THAT(configuration.http().trusted_proxies(),
               testing::ElementsAre("10.0.0.0/8", "2001:db8::1"));
+  EXPECT_THAT(configuration.rtmp().proxy_protocol(), testing::ElementsAre("10.1.0.0/16"));
+  EXPECT_THAT(configuration.http().proxy_protocol(), testing::ElementsAre("::1"));
+  EXPECT_EQ(configuration.tls().certificate(), "/etc/millrace/tls.pem");
+  EXPECT_EQ(configuration.tls().key(), "/etc/millrace/tls.key");
   EXPECT_TRUE(configuration.metrics().per_stream());
   EXPECT_THAT(configuration.routers(), testing::ElementsAre("tcp://router-0:5555"));
   EXPECT_EQ(configuration.public_host(), "media.example.org");
@@ -172,6 +181,19 @@ const Case kCases[] = {
      "1:26: `http.trusted_proxies`: `10.0.0.0/33` is not an address or network: write 10.0.0.0/8 "
      "or "
      "2001:db8::1\n"},
+    {"ProxyProtocolOfRtmp", "rtmp: {proxy_protocol: [balancer]}\n",
+     "1:25: `rtmp.proxy_protocol`: `balancer` is not an address or network: write 10.0.0.0/8 or "
+     "2001:db8::1\n"},
+    {"ProxyProtocolOfHttp", "http: {proxy_protocol: [\"::1/129\"]}\n",
+     "1:25: `http.proxy_protocol`: `::1/129` is not an address or network: write 10.0.0.0/8 or "
+     "2001:db8::1\n"},
+    {"CertificateWithoutKey", "tls: {certificate: /etc/tls.pem}\n",
+     "1:20: `tls`: certificate and key go together: set both\n"},
+    {"KeyWithoutCertificate", "tls: {key: /etc/tls.key}\n",
+     "1:12: `tls`: certificate and key go together: set both\n"},
+    {"CertificateByHalfAPath", "tls: {certificate: tls.pem, key: /etc/tls.key}\n",
+     "1:20: `tls.certificate`: `tls.pem` is not a file's whole path: write "
+     "/etc/millrace/tls.pem\n"},
     {"Origin", "http: {allow_origins: [example.org]}\n",
      "1:24: `http.allow_origins`: `example.org` is not an origin: write \"*\" or "
      "https://example.org\n"},

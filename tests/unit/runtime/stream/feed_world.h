@@ -124,17 +124,18 @@ inline media::Frame MakeFrame(int64_t dts_ms, const std::string& text, uint8_t t
 }
 
 struct TestViewer : ViewerObserver {
-  explicit TestViewer(asio::io_context& io) : server(io), client(io) {
+  explicit TestViewer(asio::io_context& io) : client(io) {
     tcp::acceptor acceptor(io, {asio::ip::address_v4::loopback(), 0});
     client.connect(acceptor.local_endpoint());
-    acceptor.accept(server);
+    server.emplace(acceptor.accept());
     client.non_blocking(true);
   }
   std::vector<uint8_t> OnStart(const media::TrackSet&) override { return {'H', '|'}; }
   std::vector<uint8_t> OnEnding(ViewerEnd, const std::string&) override { return {'E'}; }
   void OnEnded(ViewerEnd reason, const std::string&) override { end = reason; }
 
-  tcp::socket server, client;
+  std::optional<transport::Transport> server;
+  tcp::socket client;
   std::string received;
   std::optional<ViewerEnd> end;
   std::unique_ptr<Viewer> viewer;
@@ -162,7 +163,7 @@ class FeedTest : public testing::Test {
                            [video_only] { return std::make_unique<TextMuxer>(video_only); }},
                           Settings()};
     if (wait_timeout_ms > 0) options.settings.set_wait_timeout(wait_timeout_ms);
-    viewer->viewer = hub_.View(0, viewer->server, options, viewer->record, *viewer);
+    viewer->viewer = hub_.View(0, *viewer->server, options, viewer->record, *viewer);
     return viewer;
   }
   asio::io_context& io() { return shards_.home(); }

@@ -33,7 +33,8 @@ stream::WireUnitPtr ThreeTags(Framing framing = Framing::kPlain) {
 }
 
 class FlvUnitFraming : public testing::TestWithParam<Framing> {};
-INSTANTIATE_TEST_SUITE_P(All, FlvUnitFraming, testing::Values(Framing::kPlain, Framing::kChunked));
+INSTANTIATE_TEST_SUITE_P(All, FlvUnitFraming,
+                         testing::Values(Framing::kPlain, Framing::kChunked, Framing::kWebSocket));
 
 TEST_P(FlvUnitFraming, EachSkipYieldsTheRestOfTheWhole) {
   const stream::WireUnitPtr unit = ThreeTags(GetParam());
@@ -58,6 +59,23 @@ TEST(FlvUnit, AChunkIsThePlainUnitBetweenItsSizeAndALineEnd) {
   EXPECT_EQ(head.substr(8), "\r\n");
   EXPECT_TRUE(std::equal(plain.begin(), plain.end(), chunk.begin() + 10));
   EXPECT_EQ(std::string(chunk.end() - 2, chunk.end()), "\r\n");
+}
+
+TEST(FlvUnit, AWebSocketMessageIsThePlainUnitBehindAHead) {
+  for (const size_t size : {20u, 110u, 300u, 65'600u}) {
+    const auto build = [&](Framing framing) {
+      FlvUnit::Builder builder(1, framing);
+      builder.Head(std::vector<uint8_t>{'F', 'L', 'V'});
+      builder.Add(TagType::kVideo, 1'000, std::vector<uint8_t>{0x17, 1, 0, 0, 0}, Bytes(size, 0));
+      return builder.Take();
+    };
+    const std::vector<uint8_t> plain = Gathered(*build(Framing::kPlain), 0, 995);
+    const std::vector<uint8_t> message = Gathered(*build(Framing::kWebSocket), 0, 995);
+    const size_t head = plain.size() < 126 ? 2 : plain.size() <= 0xffff ? 4 : 10;
+    ASSERT_EQ(message.size(), head + plain.size()) << size;
+    EXPECT_EQ(message[0], 0x82);
+    EXPECT_TRUE(std::equal(plain.begin(), plain.end(), message.begin() + head)) << size;
+  }
 }
 
 TEST(FlvUnit, TimestampsAreRebasedAndNeverBeforeZero) {

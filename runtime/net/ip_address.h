@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace millrace::http {
+namespace millrace::net {
 
 // IPv4 addresses are held in their IPv6 form (::ffff:a.b.c.d, RFC 4291 §2.5.5.2), so that a client
 // is the same one whichever family the listening socket has.
@@ -34,11 +34,16 @@ struct Network {
 // "10.0.0.0/8", "::1/128", or one address.
 std::optional<Network> ParseNetwork(std::string_view text);
 
-// Who the client is. `peer` is the other end of the connection; `forwarded` the values of
-// X-Forwarded-For in the order in which they came. Walking back from the peer, each address that is
-// a trusted proxy vouches for the one to its left; the first that is not trusted is the client.
-// What a stranger wrote is never believed.
-IpAddress ClientAddress(const IpAddress& peer, std::span<const std::string> forwarded,
-                        std::span<const Network> trusted);
+// An address and a port, as sessions, logs and bans show a client.
+struct Endpoint {
+  IpAddress address;
+  uint16_t port = 0;
 
-}  // namespace millrace::http
+  std::string ToString() const;  // "10.0.0.1:80", "[2001:db8::1]:80"
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+
+// Whether one of `networks` contains `address`.
+bool IsInside(const IpAddress& address, std::span<const Network> networks);
+
+}  // namespace millrace::net

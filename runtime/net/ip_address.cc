@@ -1,16 +1,16 @@
-#include "gateways/http/net_address.h"
+#include "runtime/net/ip_address.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstring>
 
-namespace millrace::http {
+namespace millrace::net {
 namespace {
 
 constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-constexpr size_t kMaxHops = 64;
 
 std::optional<IpAddress> ParseBare(std::string_view text) {
   char buffer[INET6_ADDRSTRLEN + 1] = {};
@@ -98,29 +98,14 @@ std::optional<Network> ParseNetwork(std::string_view text) {
   return Network{*address, prefix + (128 - most)};
 }
 
-IpAddress ClientAddress(const IpAddress& peer, std::span<const std::string> forwarded,
-                        std::span<const Network> trusted) {
-  const auto is_trusted = [&](const IpAddress& address) {
-    return std::any_of(trusted.begin(), trusted.end(),
-                       [&](const Network& network) { return network.Contains(address); });
-  };
-  IpAddress client = peer;
-  size_t hops = 0;
-  for (size_t i = forwarded.size(); i-- > 0;) {
-    std::string_view list = forwarded[i];
-    while (true) {
-      if (!is_trusted(client) || ++hops > kMaxHops) return client;
-      const size_t comma = list.rfind(',');
-      const std::optional<IpAddress> next =
-          ParseIpAddress(comma == std::string_view::npos ? list : list.substr(comma + 1));
-      if (!next)
-        return client;  // "unknown", a name, rubbish: nobody vouches for what is left of it
-      client = *next;
-      if (comma == std::string_view::npos) break;
-      list = list.substr(0, comma);
-    }
-  }
-  return client;
+std::string Endpoint::ToString() const {
+  const std::string host = address.ToString();
+  return address.is_v4() ? fmt::format("{}:{}", host, port) : fmt::format("[{}]:{}", host, port);
 }
 
-}  // namespace millrace::http
+bool IsInside(const IpAddress& address, std::span<const Network> networks) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [&](const Network& network) { return network.Contains(address); });
+}
+
+}  // namespace millrace::net
