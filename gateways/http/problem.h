@@ -24,9 +24,9 @@ enum class Fault {
   kTooManyConnections,
   kConnectionsPerAddress,  // the client's address has as many as it may
   kDraining,               // this node is about to stop
-  kBadUpgrade,      // asks for a WebSocket, but not as RFC 6455 has it
-  kUpgradeVersion,  // … of another version
-  kOrigin,          // a page of this origin may not open one
+  kBadUpgrade,             // asks for a WebSocket, but not as RFC 6455 has it
+  kUpgradeVersion,         // … of another version
+  kOrigin,                 // a page of this origin may not open one
 };
 
 // "no_such_stream" …: the document's `code`, the log field and the metric label.

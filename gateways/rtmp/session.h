@@ -35,7 +35,7 @@ class Session final : public std::enable_shared_from_this<Session>,
     std::string refusal;  // the server is full: what whoever connects is told
     node::ClientLimits* limits = nullptr;
     const Login* login = nullptr;  // outlives the session
-    net::Endpoint client;  // the other end of the connection, or whom a balancer speaks for
+    net::Endpoint client;          // the other end of the connection, or whom a balancer speaks for
     // Publishers are cut to move elsewhere, so that their streams keep their viewers.
     std::function<bool()> draining;
     std::function<void()> on_end;  // once, on the shard
