@@ -20,6 +20,13 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxWhatBytes = 1'000;
 
+// What a request asks for. A configuration may hold passwords.
+std::string WhatOf(const google::protobuf::Message& request) {
+  const bool secret = request.GetDescriptor() == v1::ApplyConfigRequest::descriptor();
+  if (!secret && request.ByteSizeLong() <= kMaxWhatBytes) return request.ShortDebugString();
+  return std::to_string(request.ByteSizeLong()) + " bytes";
+}
+
 // One line of the access log.
 class Access {
  public:
@@ -28,12 +35,7 @@ class Access {
       : logger_(logger),
         method_(method),
         who_(HostOfPeer(who)),
-        what_(request.ByteSizeLong() > kMaxWhatBytes ? "" : request.ShortDebugString()) {
-    // A whole configuration, for one.
-    if (what_.empty() && request.ByteSizeLong() > 0) {
-      what_ = std::to_string(request.ByteSizeLong()) + " bytes";
-    }
-  }
+        what_(WhatOf(request)) {}
 
   void Log(const grpc::Status& status) const {
     const double milliseconds =

@@ -43,7 +43,7 @@ class Reader {
     if (document.IsNull()) return;  // an empty file, or nothing but comments
     ReadMessage(document, "", configuration);
     CheckParts(configuration);
-    CheckTls(configuration.tls());
+    CheckTls();
   }
 
   void Say(const YAML::Mark& mark, std::string text) {
@@ -328,10 +328,11 @@ class Reader {
                     FormatMilliseconds(resolved.segment_target())));
   }
 
-  void CheckTls(const v1::TlsSettings& tls) {
-    if (tls.certificate().empty() == tls.key().empty()) return;
-    const auto mark = marks_.find(tls.key().empty() ? "tls.certificate" : "tls.key");
-    Say(mark == marks_.end() ? YAML::Mark::null_mark() : mark->second,
+  void CheckTls() {
+    const auto certificate = marks_.find("tls.certificate");
+    const auto key = marks_.find("tls.key");
+    if ((certificate == marks_.end()) == (key == marks_.end())) return;
+    Say(key == marks_.end() ? certificate->second : key->second,
         "`tls`: certificate and key go together: set both");
   }
 
