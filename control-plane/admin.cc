@@ -10,6 +10,7 @@
 
 #include "control-plane/paging.h"
 #include "runtime/bus/stream_name.h"
+#include "runtime/config/app_settings.h"
 #include "runtime/config/yaml.h"
 
 namespace millrace::control {
@@ -151,8 +152,8 @@ absl::StatusOr<v1::RemoveBanResponse> Admin::RemoveBan(const v1::RemoveBanReques
 
 absl::StatusOr<v1::GetConfigurationResponse> Admin::GetConfiguration() {
   v1::GetConfigurationResponse response;
-  *response.mutable_configuration() = cluster_.configuration();
-  response.set_yaml(config::WriteYaml(cluster_.configuration()));
+  *response.mutable_configuration() = config::WithoutSecrets(cluster_.configuration());
+  response.set_yaml(config::WriteYaml(response.configuration()));
   response.set_revision(cluster_.configuration_revision());
   return response;
 }
