@@ -506,10 +506,10 @@ TEST(Conversation, HandshakeAndCommandsInOnePiece) {
 std::string PropertiesOfResult(const ClientBytes& client) {
   ServerConversation conversation({}, OpenSslHmacSha256, PredictableBytes());
   const std::vector<uint8_t> handshake = WholeHandshake();
-  conversation.Append(handshake);
+  conversation.Append(handshake, 0);
   EXPECT_TRUE(conversation.Next().ok());
   conversation.TakeOutput();
-  conversation.Append(client.bytes());
+  conversation.Append(client.bytes(), 0);
   while (true) {
     auto event = conversation.Next();
     if (!event.ok() || !event->has_value()) break;
