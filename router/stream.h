@@ -35,7 +35,7 @@ class Stream {
 
   // From publishers.
   void Publish(const Sender& from, const v1::Publish& publish, Time now);
-  void SetTracks(ConnectionId from, const v1::TrackSetUpdate& tracks, Time now);
+  void SetTracks(ConnectionId from, const v1::TrackSetUpdate& tracks);
   // kUnknown: the sender believes in a publication that is not there and should be told.
   enum class Taken { kForwarded, kDropped, kUnknown };
   Taken Take(ConnectionId from, const media::BatchHeader& header, const SharedBatch& batch,

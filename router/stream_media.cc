@@ -18,7 +18,7 @@ constexpr size_t kMaxTrackSetBytes = 256 * 1024;
 
 }  // namespace
 
-void Stream::SetTracks(ConnectionId from, const v1::TrackSetUpdate& tracks, Time now) {
+void Stream::SetTracks(ConnectionId from, const v1::TrackSetUpdate& tracks) {
   if (state_ != State::kLive || publication_.connection != from || tracks.epoch() != feed_.epoch) {
     return;
   }

@@ -65,7 +65,7 @@ void Table::Impl::OnControl(ConnectionId from, const v1::Envelope& envelope, Tim
     case v1::Envelope::kTrackSet: {
       const v1::TrackSetUpdate& tracks = envelope.track_set();
       if (Stream* stream = FindStream(tracks.stream_id())) {
-        stream->SetTracks(from, tracks, now);
+        stream->SetTracks(from, tracks);
         Settle(*stream, now);
       } else {
         RefuseUnknown(from, tracks.stream_id(), tracks.epoch(), now);

@@ -1,5 +1,7 @@
 // How viewers walk a lane: in order, whole units, skipped where they are slow.
 
+#include <gmock/gmock.h>
+
 #include "tests/unit/runtime/stream/feed_world.h"
 
 namespace millrace::stream {
