@@ -32,10 +32,7 @@ class Access {
  public:
   Access(const log::Logger& logger, const char* method, const std::string& who,
          const google::protobuf::Message& request)
-      : logger_(logger),
-        method_(method),
-        who_(HostOfPeer(who)),
-        what_(WhatOf(request)) {}
+      : logger_(logger), method_(method), who_(HostOfPeer(who)), what_(WhatOf(request)) {}
 
   void Log(const grpc::Status& status) const {
     const double milliseconds =

@@ -54,11 +54,11 @@ rtmp:
 http:
   trusted_proxies: [10.0.0.0/8, "2001:db8::1"]
   proxy_protocol: ["::1"]
+  allow_origins:
+    - https://example.org
 tls:
   certificate: /etc/millrace/tls.pem
   key: /etc/millrace/tls.key
-  allow_origins:
-    - https://example.org
 metrics:
   per_stream: true
 routers: [tcp://router-0:5555]
