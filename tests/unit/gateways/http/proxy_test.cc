@@ -77,7 +77,7 @@ TEST_F(HttpProxyTest, WithoutItsHeaderABalancerIsClosedAndCounted) {
   Client client(server_->port(), 2);
   client.Send(Get("/"));
   EXPECT_EQ(client.ReadAll(), "");
-  EXPECT_THAT(Scrape(), HasSubstr("error=\"proxy_no_header\",protocol=\"http\"} 1"));
+  EXPECT_TRUE(Counted("error=\"proxy_no_header\",protocol=\"http\"} 1"));
 }
 
 TEST_F(HttpProxyTest, AHeaderThatNeverComes) {
@@ -86,7 +86,7 @@ TEST_F(HttpProxyTest, AHeaderThatNeverComes) {
   Client client(server_->port(), 2);
   client.Send("PROXY TCP4 203.0");
   EXPECT_EQ(client.ReadAll(), "");
-  EXPECT_THAT(Scrape(), HasSubstr("error=\"proxy_timeout\",protocol=\"http\"} 1"));
+  EXPECT_TRUE(Counted("error=\"proxy_timeout\",protocol=\"http\"} 1"));
 }
 
 TEST_F(HttpProxyTest, AProbeThatOnlyConnectsIsNobodysFault) {

@@ -266,7 +266,7 @@ TEST_F(HttpServerTest, AnAddressHasSoManyConnections) {
     return client.ReadUntil("\r\n").substr(9, 3);
   };
   EXPECT_EQ(status_from(2, ""), "200") << "another address";
-  EXPECT_EQ(status_from(2, "X-Forwarded-For: 127.0.0.1\r\n"), "200") << "a stranger's word";
+  EXPECT_EQ(status_from(4, "X-Forwarded-For: 127.0.0.1\r\n"), "200") << "a stranger's word";
   EXPECT_EQ(status_from(3, "X-Forwarded-For: 127.0.0.1\r\n"), "429") << "a proxy's word";
   Client exempt(server_->port(), 5);
   exempt.Send(Get("/"));

@@ -66,6 +66,10 @@ class HttpServerTest : public testing::Test {
     }
     return true;
   }
+  // Whether the metrics come to say so: some things are counted just after the client saw them.
+  bool Counted(const std::string& text) {
+    return Until([&] { return Scrape().find(text) != std::string::npos; });
+  }
   bool Subscribed(const std::string& stream) {
     return Until([&] {
       size_t count = 0;

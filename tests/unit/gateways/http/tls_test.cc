@@ -94,7 +94,7 @@ TEST_F(HttpTlsTest, AHandshakeHasItsTime) {
   const uint16_t port = StartSecure();
   tests::Client client(port);
   EXPECT_EQ(client.ReadAll(), "");
-  EXPECT_THAT(Scrape(), HasSubstr("error=\"tls_timeout\",protocol=\"http\"} 1"));
+  EXPECT_TRUE(Counted("error=\"tls_timeout\",protocol=\"http\"} 1"));
 }
 
 }  // namespace

@@ -191,7 +191,9 @@ TEST_F(WebSocketTest, WhoBreaksTheProtocolIsToldHow) {
     Client client(server_->port());
     Play(client);
     client.Send(sent);
-    const Message last = ReadMessage(client);
+    Message last = ReadMessage(client);
+    // The second client may have started with the first one's key frame.
+    while (last.first == 0x82) last = ReadMessage(client);
     EXPECT_EQ(last.first, 0x88);
     EXPECT_EQ(last.payload, expected);
     EXPECT_EQ(client.ReadAll(), "");
