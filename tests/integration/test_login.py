@@ -86,22 +86,18 @@ def test_credentials_in_the_key(cluster, recordings, children):
     assert failures(cluster) == before + 1
 
 
-@pytest.mark.parametrize("sink", ["rtmp2sink", "rtmpsink"])
-def test_gstreamer_answers_the_challenge(cluster, children, sink):
-    """rtmpsink is librtmp, which logs in and publishes but crashes when it has cleaned up after that."""
+def test_gstreamer_answers_the_challenge(cluster, children):
+    """rtmp2sink. Not rtmpsink: Debian's librtmp corrupts its own memory when it logs in, and may crash at any time
+    (what it sends is a case of the protocol's tests)."""
     if shutil.which("gst-launch-1.0") is None:
         pytest.skip("gst-launch-1.0 is not installed")
-    stream = f"closed/{sink}"
-    url = cluster.rtmp(stream)
-    target = {"rtmp2sink": [f"location={url}", "username=ann", "password=other", "authmod=adobe"],
-              "rtmpsink": [f"location={url} pubUser=ann pubPasswd=other"]}[sink]
+    stream = "closed/rtmp2sink"
     publisher = children(
-        "gst-launch-1.0", "-q", "flvmux", "name=mux", "streamable=true", "!", sink, *target,
+        "gst-launch-1.0", "-q", "flvmux", "name=mux", "streamable=true", "!", "rtmp2sink",
+        f"location={cluster.rtmp(stream)}", "username=ann", "password=other", "authmod=adobe",
         "videotestsrc", "num-buffers=125", "is-live=true", "!",
         "video/x-raw,width=320,height=240,framerate=25/1", "!",
         "x264enc", "speed-preset=ultrafast", "key-int-max=25", "tune=zerolatency", "!", "mux.")
     wait_publisher(cluster, stream, "ann")
-    if sink == "rtmpsink":
-        return
     _, errors = publisher.communicate(timeout=40)
     assert publisher.returncode == 0, errors
