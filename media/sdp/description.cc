@@ -12,6 +12,9 @@ constexpr std::string_view kLineEnds = "\r\n";
 
 absl::StatusOr<Media> ParseMedia(std::string_view value, const Limits& limits) {
   Media media;
+  // RFC 8866 §9: no part of a description may have it, and a part that is nothing else would vanish
+  // when it is written.
+  if (value.find('\0') != std::string_view::npos) return Fail(SdpError::kBadMedia);
   std::string_view rest = value;
   const auto next = [&rest] {
     rest = Trim(rest);

@@ -82,13 +82,13 @@ absl::Status ProxyHeaderReader::Check() const {
 }
 
 absl::Status ProxyHeaderReader::CheckLine() const {
-  const auto end = head_.begin() + static_cast<std::ptrdiff_t>(size_);
+  const auto end = head_.begin() + static_cast<std::ptrdiff_t>(std::min(size_, kMaxLine));
   const auto line_feed = std::find(head_.begin(), end, '\n');
   if (line_feed == end) {
-    // wanted() is what is missing at least.
-    return size_ + wanted() > kMaxLine ? Fault("proxy_line_too_long") : absl::OkStatus();
+    return size_ >= kMaxLine ? Fault("proxy_line_too_long") : absl::OkStatus();
   }
-  const bool at_end = line_feed == end - 1 && size_ >= kShortestLine.size();
+  const auto length = static_cast<size_t>(line_feed - head_.begin()) + 1;
+  const bool at_end = length == size_ && size_ >= kShortestLine.size();
   return at_end && head_[size_ - 2] == '\r' ? absl::OkStatus() : Fault("proxy_line");
 }
 

@@ -16,6 +16,13 @@ using media::Trim;
 constexpr size_t kMaxAlternatives = 16;
 constexpr std::string_view kQuotes = " \t\"'";
 
+// RFC 2326 §15.1: nothing that would end it, or quote what is behind it, where it is written again.
+bool IsToken(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return c > 0x20 && c < 0x7f && c != '"' && c != '\'' && c != ';' && c != ',' && c != '=';
+  });
+}
+
 // Up to the next `delimiter` that is not inside quotes.
 std::string_view CutQuoted(std::string_view& rest, char delimiter) {
   bool quoted = false;
@@ -53,7 +60,7 @@ Transport::Mode ParseMode(std::string_view text) {
 bool ParseSpecification(std::string_view text, Transport& transport) {
   if (!EqualsIgnoringCase(CutFront(text, "/"), "RTP")) return false;
   const std::string_view profile = CutFront(text, "/");
-  if (profile.empty()) return false;
+  if (profile.empty() || !IsToken(profile)) return false;
   transport.profile = profile;
   std::transform(profile.begin(), profile.end(), transport.profile.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -78,8 +85,11 @@ bool ParseParameter(std::string_view text, Transport& transport) {
   if (is("client_port")) return pair(transport.client_port, 65535);
   if (is("server_port")) return pair(transport.server_port, 65535);
   if (is("port")) return pair(transport.port, 65535);
-  if (is("destination")) transport.destination = Trim(value, kQuotes);
-  if (is("source")) transport.source = Trim(value, kQuotes);
+  if (is("destination") || is("source")) {
+    const std::string_view host = Trim(value, kQuotes);
+    (is("source") ? transport.source : transport.destination) = host;
+    return IsToken(host);
+  }
   if (is("ttl")) transport.ttl = ParseNumber<uint8_t>(Trim(value));
   if (is("ssrc")) transport.ssrc = ParseNumber<uint32_t>(Trim(value, kQuotes), 16);
   if (is("mode")) transport.mode = ParseMode(value);
