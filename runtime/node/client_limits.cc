@@ -1,50 +1,10 @@
 #include "runtime/node/client_limits.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstring>
+
+#include "runtime/net/ip_address.h"
 
 namespace millrace::node {
-namespace {
-
-// An IPv4 address in its IPv6 form, so that both compare.
-using AddressBytes = std::array<uint8_t, 16>;
-
-std::optional<AddressBytes> ParseAddress(const std::string& text) {
-  AddressBytes bytes{};
-  if (inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1) return bytes;
-  bytes[10] = bytes[11] = 0xff;
-  if (inet_pton(AF_INET, text.c_str(), bytes.data() + 12) == 1) return bytes;
-  return std::nullopt;
-}
-
-bool Contains(std::string_view network, const AddressBytes& address) {
-  const size_t slash = network.find('/');
-  const std::string base(network.substr(0, slash));
-  const auto bytes = ParseAddress(base);
-  if (!bytes) return false;
-  const size_t skipped = base.find(':') == std::string::npos ? 96 : 0;
-  size_t bits = 128;
-  if (slash != std::string_view::npos) {
-    const std::string_view digits = network.substr(slash + 1);
-    size_t prefix = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-    if (error != std::errc() || end != digits.data() + digits.size() || prefix > 128 - skipped) {
-      return false;
-    }
-    bits = skipped + prefix;
-  }
-  const size_t whole = bits / 8;
-  if (std::memcmp(bytes->data(), address.data(), whole) != 0) return false;
-  if (bits % 8 == 0) return true;
-  const auto mask = static_cast<uint8_t>(0xff << (8 - bits % 8));
-  return ((*bytes)[whole] & mask) == (address[whole] & mask);
-}
-
-}  // namespace
 
 Tally::Share& Tally::Share::operator=(Share&& other) noexcept {
   if (this == &other) return *this;
@@ -105,9 +65,10 @@ std::pair<ClientLimits::Shares, const char*> ClientLimits::Publish(
 bool IsInside(std::string_view address,
               const google::protobuf::RepeatedPtrField<std::string>& networks) {
   if (networks.empty()) return false;
-  const auto bytes = ParseAddress(std::string(address));
-  return bytes && std::any_of(networks.begin(), networks.end(), [&](const std::string& network) {
-           return Contains(network, *bytes);
+  const std::optional<net::IpAddress> parsed = net::ParseIpAddress(address);
+  return parsed && std::any_of(networks.begin(), networks.end(), [&](const std::string& text) {
+           const std::optional<net::Network> network = net::ParseNetwork(text);
+           return network && network->Contains(*parsed);
          });
 }
 
