@@ -20,6 +20,20 @@ bool Lists(std::string_view list, std::string_view method) {
   return false;
 }
 
+// What is offered, for who wonders why none of it will do: "video jpeg, application not_media".
+std::string Offered(const media::sdp::Description& description,
+                    const std::vector<media::sdp::Source>& sources) {
+  std::string text;
+  for (const auto& source : sources) {
+    if (!text.empty()) text += ", ";
+    text +=
+        description.media[source.media].kind.substr(0, 32) + " " +
+        (source.ignored == media::sdp::Ignored::kNo ? media::sdp::PayloadFormatName(source.payload)
+                                                    : media::sdp::IgnoredName(source.ignored));
+  }
+  return text;
+}
+
 std::string Describe(const Response& response) {
   return std::to_string(response.status) + " " + response.reason.substr(0, 64);
 }
@@ -137,7 +151,11 @@ absl::Status ClientConversation::OnResponse(Response response) {
       asked_.has_value() && sequence.value_or(asked_->sequence) == asked_->sequence;
   if (!awaited) {
     // Of a keep-alive. What it says of the session shows when no packet comes any more.
-    if (response.status == 401) auth_->OnUnauthorized(response.headers, true);
+    const bool other_nonce =
+        response.status == 401 && auth_->OnUnauthorized(response.headers, !proven_);
+    if (other_nonce && step_ == Step::kPlaying && !std::exchange(told_again_, true)) {
+      TellKeepAlive();
+    }
     if (response.status == 405 || response.status == 501) get_parameter_ = false;
     return absl::OkStatus();
   }
@@ -145,8 +163,12 @@ absl::Status ClientConversation::OnResponse(Response response) {
   Asked asked = *std::move(asked_);
   asked_.reset();
   reconnect_ = false;
-  if (response.status != 401) return OnAnswer(asked, response);
-  if (asked.tries == kMaxTries || !auth_->OnUnauthorized(response.headers, asked.authorized)) {
+  if (response.status != 401) {
+    proven_ = proven_ || asked.authorized;
+    return OnAnswer(asked, response);
+  }
+  const bool wrong = asked.authorized && !proven_;
+  if (asked.tries == kMaxTries || !auth_->OnUnauthorized(response.headers, wrong)) {
     return Fail(RtspError::kUnauthorized, asked.request.method);
   }
   reconnect_ = true;
@@ -198,6 +220,7 @@ absl::Status ClientConversation::OnRedirect(const Response& response) {
   }
   url_ = *std::move(to);
   auth_.emplace(Login{url_.user, url_.password}, md5_, random_);
+  proven_ = false;
   step_ = Step::kIdle;
   events_.emplace_back(Redirected{url_});
   return absl::OkStatus();
@@ -223,7 +246,8 @@ absl::Status ClientConversation::OnDescribe(const Response& response) {
     controls_.push_back(source.control);
     if (source.ignored == media::sdp::Ignored::kNo) wanted_.push_back(source.media);
   }
-  if (wanted_.empty()) return Fail(RtspError::kNoMedia);
+  if (options_.choose) wanted_ = options_.choose(sources);
+  if (wanted_.empty()) return Fail(RtspError::kNoMedia, Offered(*description, sources));
   events_.emplace_back(Described{*std::move(description), std::move(sources)});
   next_wanted_ = 0;
   return SetUpNext();
@@ -353,9 +377,15 @@ void ClientConversation::Teardown() {
   step_ = Step::kIdle;
 }
 
-void ClientConversation::OnKeepAliveDue() {
-  const bool get = get_parameter_ && options_.keep_alive == ClientOptions::KeepAlive::kAutomatic;
+void ClientConversation::TellKeepAlive() {
+  const bool get = options_.keep_alive == ClientOptions::KeepAlive::kGetParameter ||
+                   (get_parameter_ && options_.keep_alive == ClientOptions::KeepAlive::kAutomatic);
   Tell(get ? "GET_PARAMETER" : "OPTIONS", aggregate_);
+}
+
+void ClientConversation::OnKeepAliveDue() {
+  told_again_ = false;
+  TellKeepAlive();
   keep_alive_ns_ = now_ns_ + timeout_s_ * media::kNsPerSecond / 2;
 }
 

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,6 +39,7 @@ struct ClientOptions {
   };
   enum class KeepAlive {
     kAutomatic,  // GET_PARAMETER where the server has it, else OPTIONS
+    kGetParameter,
     kOptions,
     kNone,  // some Hikvision recorders hang up when they get one
   };
@@ -45,6 +47,8 @@ struct ClientOptions {
   std::string user_agent = "Millrace";  // some cameras answer 401 where there is none
   Protocol protocol = Protocol::kTcp;
   KeepAlive keep_alive = KeepAlive::kAutomatic;
+  // The media (Source::media) to set up, in order. Unset: all that are not ignored.
+  std::function<std::vector<size_t>(const std::vector<media::sdp::Source>&)> choose;
   int64_t response_timeout_ns = 10 * media::kNsPerSecond;
   int64_t media_timeout_ns = 10 * media::kNsPerSecond;  // without a packet
   int64_t udp_probe_ns = 3 * media::kNsPerSecond;       // for the first packet over UDP
@@ -135,6 +139,7 @@ class ClientConversation {
   void FallBack();
   void ReadSession(const Response& response);
   void ForgetSession();
+  void TellKeepAlive();
   void OnKeepAliveDue();
   std::string ControlOf(size_t media) const;
   int64_t MediaDeadline() const;
@@ -157,6 +162,8 @@ class ClientConversation {
   uint64_t sequence_ = 0;
   unsigned redirects_ = 0;
   unsigned reconnects_ = 0;  // since media came last
+  bool proven_ = false;      // the login was taken once: a 401 then only means another nonce
+  bool told_again_ = false;  // the last keep-alive, with another nonce
   bool tcp_;
   bool get_parameter_ = false;
   bool reconnect_ = false;  // a new connection goes on where this one closes

@@ -125,7 +125,7 @@ PROFILES = {
                          password="admin", reports="wrong", report_every_s=1),
     "bosch": Profile("each request has its nonce; the digest's uri must be that of the request line",
                      path="/rtsp_tunnel?h26x=4&line=1&inst=1", user="service", password="Bosch-1", digest_uri="request",
-                     nonce_life="request", control="absolute", audio="none", base="plain", second_video=True),
+                     nonce_life="request", stale_flag=False, timeout_s=6, enforces_timeout=True, control="absolute", audio="none", base="plain", second_video=True),
     "happytime": Profile("the digest's uri must be that of the request line; SHA-256 is listed, too",
                          path="/live/", user="admin", password="123456", auth="sha256", digest_uri="request",
                          control_name="realvideo%d"),

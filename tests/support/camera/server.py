@@ -97,12 +97,14 @@ class Connection:
     # --- requests ---
 
     async def _handle(self, request):
-        self.heard_at = asyncio.get_running_loop().time()
         method, headers = request["method"], request["headers"]
         if method == "GET_PARAMETER" and self.profile.junk_get_parameter:
             self.camera.emit("request", connection=self.number, method=method, status=0)
             raise Hangup("junk")
-        status, lines, body = self._admit(request) or self._answer(request)
+        refusal = self._admit(request)
+        if refusal is None:
+            self.heard_at = asyncio.get_running_loop().time()
+        status, lines, body = refusal or self._answer(request)
         self.camera.emit("request", connection=self.number, method=method, uri=request["uri"], status=status,
                          transport=headers.get("transport", ""), user_agent=headers.get("user-agent", ""),
                          authorization=headers.get("authorization", "").partition(" ")[0])

@@ -263,10 +263,20 @@ TEST(Client, AnswersDigestAndStaleNonces) {
   // A camera that wants another nonce for each method.
   EXPECT_THAT(client.Answer(401, digest("2", ", stale=true")), HasSubstr("nonce=\"2\""));
   EXPECT_THAT(client.Answer(200, {}, kSdp), HasSubstr("uri=\"" + kUrl + "/trackID=1\""));
-  // Wrong all the same.
-  client.Answer(401, digest("3"));
+  // One that does not say that the nonce is stale; the login was right before.
+  EXPECT_THAT(client.Answer(401, digest("3")), HasSubstr("nonce=\"3\""));
   client.Answer(401, digest("4"));
+  client.Answer(401, digest("5"));
   EXPECT_EQ(client.error(), "rtsp_unauthorized: SETUP");
+}
+
+TEST(Client, TriesAWrongPasswordOnce) {
+  ClientDialogue client({}, "rtsp://admin:wrong@10.0.0.5:8554/stream");
+  client.Asked();
+  const Headers digest{{"WWW-Authenticate", "Digest realm=\"cam\", nonce=\"1\""}};
+  client.Answer(401, digest);
+  client.Answer(401, digest);
+  EXPECT_EQ(client.error(), "rtsp_unauthorized: OPTIONS");
 }
 
 TEST(Client, GivesUpWithoutCredentials) {
@@ -392,6 +402,42 @@ TEST(Client, KeepsAlive) {
       EXPECT_EQ(client.Asked(), c.asked);
     }
   }
+}
+
+TEST(Client, KeepAlivesAreToldAgainWithAnotherNonce) {
+  ClientDialogue client({}, "rtsp://a:b@10.0.0.5:8554/stream");
+  client.Asked();
+  const auto digest = [](const std::string& nonce) {
+    return Headers{{"WWW-Authenticate", "Digest realm=\"cam\", nonce=\"" + nonce + "\""}};
+  };
+  client.Answer(401, digest("1"));
+  client.Answer(200);
+  client.Answer(200, {}, kSdp);
+  client.Answer(200, {{"Session", "7;timeout=30"}});
+  client.Answer(200);
+  client.Answer(200);
+  client.Frame(0, "x");
+  client.Wait(14);
+  client.Frame(0, "x");
+  client.Wait(1);
+  EXPECT_EQ(client.TimerFault(), "");
+  EXPECT_THAT(client.Asked(), HasSubstr("nonce=\"1\""));
+  EXPECT_THAT(client.Answer(401, digest("2")), HasSubstr("nonce=\"2\""));
+  EXPECT_EQ(client.Answer(401, digest("3")), "");  // once a keep-alive
+}
+
+TEST(Client, SetsUpWhatIsChosen) {
+  ClientOptions options;
+  options.choose = [](const std::vector<media::sdp::Source>& sources) {
+    return std::vector<size_t>{sources.back().media};
+  };
+  ClientDialogue client(options);
+  EXPECT_THAT(client.Describe(), StartsWith("SETUP " + kUrl + "/trackID=2"));
+
+  options.choose = [](const std::vector<media::sdp::Source>&) { return std::vector<size_t>{}; };
+  ClientDialogue nothing(options);
+  EXPECT_EQ(nothing.Describe(), "");
+  EXPECT_EQ(nothing.error(), "rtsp_no_media: video h264, audio pcmu");
 }
 
 TEST(Client, KeepAlivesThatAreRefusedChangeNothingButTheMethod) {
