@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A camera: an RTSP server that is as wrong as the device whose profile it is given.
 
   camera.py --list

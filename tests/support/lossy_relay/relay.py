@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A bad network between an RTSP client and a server: passes the conversation on, and loses packets of its media.
 
   relay.py --listen 8600 --to 127.0.0.1:8554 --loss 0.01 --burst 0.001 --duplicate 0.01 --reorder 50 --seed 7
