@@ -32,6 +32,8 @@ from udp import udp_pair  # noqa: E402
 
 
 class Camera:
+    connection_class = Connection
+
     def __init__(self, profile, recording, arguments):
         self.profile, self.recording = profile, recording
         self.arguments = arguments
@@ -63,7 +65,7 @@ class Camera:
         self.made += 1
         number = self.made
         self.emit("connected", connection=number, open=len(self.connections) + 1)
-        connection = self.connections[number] = Connection(self, number, reader, writer)
+        connection = self.connections[number] = self.connection_class(self, number, reader, writer)
         try:
             await connection.serve()
         finally:

@@ -57,7 +57,8 @@ def load(path):
     return recording
 
 
-def make(path, video="h264", audio="aac", seconds=8, rate=48000, gop=50, bframes=0, slices=1, size="320x240"):
+def make(path, video="h264", audio="aac", seconds=8, rate=48000, gop=50, bframes=0, slices=1, size="320x240",
+         bitrate=0):
     """Makes a recording. Eight seconds are a whole number of AAC units at 48 and 16 kHz: it loops without a seam."""
     command = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
     if video:
@@ -68,6 +69,8 @@ def make(path, video="h264", audio="aac", seconds=8, rate=48000, gop=50, bframes
     if video == "h264":
         command += ["-c:v", "libx264", "-preset", "veryfast", "-x264-params",
                     f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:slices={slices}"]
+        if bitrate:  # noise, so that there is something to spend it on
+            command += ["-vf", "noise=alls=30:allf=t", "-b:v", str(bitrate), "-maxrate", str(bitrate), "-bufsize", str(bitrate)]
     elif video == "h265":
         command += ["-c:v", "libx265", "-preset", "ultrafast", "-tag:v", "hvc1", "-x265-params",
                     f"log-level=error:keyint={gop}:min-keyint={gop}:scenecut=0:bframes={bframes}:open-gop=0"]

@@ -175,13 +175,14 @@ class Connection:
             return 455, [], ""
         self.described_for = over_tcp
         send, answer = self._tcp_line(offered) if over_tcp else self._udp_line(offered)
-        self.lines[index] = Line(self.profile, self.medias[index], send) if self.medias[index].track else None
-        if self.lines[index]:
+        if self.medias[index].track is not None:
+            self.lines[index] = self._line(index, send)
             answer += f";ssrc={self.lines[index].ssrc:08X}"
-        else:
-            del self.lines[index]
         self.session = self.session or secrets.token_hex(4).upper()
         return 200, [("Session", f"{self.session};timeout={self.profile.timeout_s}"), ("Transport", answer)], ""
+
+    def _line(self, index, send):
+        return Line(self.profile, self.medias[index], send)
 
     def _tcp_line(self, offered):
         asked = int(re.search(r"interleaved=(\d+)", offered).group(1))

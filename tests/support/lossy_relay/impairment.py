@@ -66,9 +66,10 @@ def add_arguments(parser):
     parser.add_argument("--duplicate", type=float, default=0, metavar="P", help="part of the packets that comes twice")
     parser.add_argument("--reorder", type=int, default=0, metavar="N", help="delayed packets come behind N later ones")
     parser.add_argument("--reorder-rate", type=float, default=0.01, metavar="P", help="part of the packets that is delayed")
+    parser.add_argument("--grace", type=int, default=20, metavar="N", help="so many packets pass before it begins")
     parser.add_argument("--seed", type=int, default=1, help="of all that is random")
 
 
 def from_arguments(arguments, seed_offset=0):
     return Impairment(arguments.loss, arguments.burst, arguments.burst_length, arguments.duplicate, arguments.reorder,
-                      arguments.reorder_rate, arguments.seed + seed_offset)
+                      arguments.reorder_rate, arguments.seed + seed_offset, arguments.grace)
