@@ -31,7 +31,7 @@ struct Options {
   // History held in any case: a node whose connection breaks notices late, and finds what was under
   // way even where a GOP has begun in the meantime.
   int64_t min_retention_ms = 2'000;
-  int64_t memory_ms = 600'000;       // where a stream ended is remembered at least so long
+  int64_t memory_ms = 600'000;      // where a stream ended is remembered at least so long
   uint64_t cache_limit = 1u << 30;  // bytes pinned over all streams
   uint64_t stream_cache_limit = 64u << 20;
   uint64_t publish_credit = 32u << 20;

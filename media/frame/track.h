@@ -40,8 +40,8 @@ struct Track {
   uint8_t id = 0;  // unique within the stream; 1 video, 2 audio, 3 data for single-track protocols
   TrackKind kind = TrackKind::kVideo;
   Codec codec = Codec::kUnknown;
-  // Body of the codec's ISO-BMFF configuration box without the box header: avcC (ISO/IEC 14496-15
-  // §5.3.3.1), AudioSpecificConfig (ISO/IEC 14496-3 §1.6.2.1) …
+  // Body of the codec's ISO-BMFF configuration box without the box header (avcC, hvcC …); OpusHead
+  // for Opus; empty where a codec has no record. media/codec/README.md lists them.
   std::vector<uint8_t> config;
   std::string codec_string;  // RFC 6381: "avc1.64001f", "mp4a.40.2"
   uint32_t width = 0;        // as displayed, after cropping

@@ -4,6 +4,12 @@
 #include <utility>
 
 namespace millrace::stream {
+namespace {
+
+// Viewers ahead of the one that is written to, so that their memory has come when it is their turn.
+constexpr size_t kPrefetch = 2;
+
+}  // namespace
 
 ShardFeed::~ShardFeed() {
   for (const auto& viewer : viewers_) viewer->Attached(nullptr, 0);
@@ -71,9 +77,13 @@ void ShardFeed::Append(LaneItem item, int64_t now_ns) {
     has_start_ = true;
   }
   items_.push_back(std::move(item));
-  for (const auto& viewer : viewers_) {
-    if (viewer->waiting() && starts) viewer->StartAt(items_.back());
-    viewer->Advance(now_ns);
+  const size_t count = viewers_.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (i + 2 * kPrefetch < count) viewers_[i + 2 * kPrefetch]->Prefetch();
+    if (i + kPrefetch < count) viewers_[i + kPrefetch]->PrefetchCounters();
+    ViewerState& viewer = *viewers_[i];
+    if (viewer.waiting() && starts) viewer.StartAt(items_.back());
+    viewer.Advance(now_ns);
   }
   if (!viewers_.empty() && received_ns > 0) {
     metrics_.gateway_to_socket.Observe(static_cast<double>(MonotonicNs() - received_ns) * 1e-9);

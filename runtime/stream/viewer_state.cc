@@ -87,11 +87,11 @@ ViewerState::ViewerState(boost::asio::ip::tcp::socket& socket, ViewerOptions opt
                          std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer,
                          int64_t now_ns)
     : socket_(socket),
-      options_(std::move(options)),
       record_(std::move(record)),
+      last_progress_ns_(now_ns),
       observer_(&observer),
       created_ns_(now_ns),
-      last_progress_ns_(now_ns) {
+      options_(std::move(options)) {
   record_->state = "waiting";
 }
 

@@ -16,7 +16,7 @@ TEXT = (".h", ".cc", ".py", ".sh", ".proto", ".cmake", ".md", ".yaml", ".yml", "
 MAX_LINES = 600
 
 # Lower folders first; a folder may include itself and what stands before it.
-MEDIA_LAYERS = ["base", "frame", "codec", "amf", "flv", "sdp"]
+MEDIA_LAYERS = ["base", "frame", "codec", "amf", "flv", "rtp", "sdp"]
 RUNTIME_LAYERS = ["log", "lifecycle", "loop", "metrics", "config", "rpc", "bus", "stream", "node"]
 
 # Headers of the standard library that media/ and protocols may not need: files, threads, console.

@@ -1,6 +1,5 @@
 """Child processes with logs: started, killed, stopped, restarted, and judged at the end."""
 
-import ctypes
 import os
 import re
 import signal
@@ -11,11 +10,9 @@ from harness.waiting import until
 SANITIZER_REPORT = re.compile(
     r"ERROR: (Address|Leak|Thread|Memory)Sanitizer|WARNING: ThreadSanitizer|runtime error: "
 )
-PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent():
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+# In front of a command: it dies with us. A preexec_fn could do the same, but runs Python between fork and exec, where
+# a lock that one of gRPC's threads holds is never given back.
+DIES_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 
 
 class Process:
@@ -32,8 +29,8 @@ class Process:
         assert not self.alive(), f"{self.name} runs already"
         with open(self.log_path, "ab") as log:
             self.child = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                env=self.env, cwd=self.log_path.parent, preexec_fn=_die_with_parent)
+                DIES_WITH_PARENT + self.argv, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT, env=self.env, cwd=self.log_path.parent)
         return self
 
     @property

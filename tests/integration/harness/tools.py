@@ -6,14 +6,14 @@ import threading
 import time
 
 from harness.places import TOOLS
-from harness.processes import _die_with_parent
+from harness.processes import DIES_WITH_PARENT
 
 
 class Tool:
     def __init__(self, program, *arguments):
         self.arguments = [self.path(program), *map(str, arguments)]
-        self.child = subprocess.Popen(self.arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      text=True, bufsize=1, preexec_fn=_die_with_parent)
+        self.child = subprocess.Popen(DIES_WITH_PARENT + self.arguments, stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True, bufsize=1)
         self.events = []
         self.changed = threading.Condition()
         self.ended = False
