@@ -20,6 +20,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=${MILLRACE_HOME:-$root/.millrace}
 rtmp_port=${MILLRACE_RTMP_PORT:-1935}
+rtsp_port=${MILLRACE_RTSP_PORT:-8554}
 http_port=${MILLRACE_HTTP_PORT:-8080}
 grpc_port=${MILLRACE_GRPC_PORT:-50051}
 bus_port=${MILLRACE_BUS_PORT:-5555}
@@ -27,11 +28,12 @@ declare -A metrics_port=(
   [control-plane]=${MILLRACE_CONTROL_PLANE_METRICS_PORT:-9101}
   [router]=${MILLRACE_ROUTER_METRICS_PORT:-9102}
   [rtmp-gateway]=${MILLRACE_RTMP_GATEWAY_METRICS_PORT:-9103}
+  [rtsp-gateway]=${MILLRACE_RTSP_GATEWAY_METRICS_PORT:-9104}
   [http-gateway]=${MILLRACE_HTTP_GATEWAY_METRICS_PORT:-9105}
 )
 drain=${MILLRACE_DRAIN:-2s}
 start_timeout=${MILLRACE_START_TIMEOUT:-60}
-processes=(control-plane router rtmp-gateway http-gateway)
+processes=(control-plane router rtmp-gateway rtsp-gateway http-gateway)
 
 action=start build=1 demo=0 detach=0 host=127.0.0.1 config='' bin=$root/build/release/bin
 
@@ -148,7 +150,7 @@ stop_together() {
 # Against the current: viewers and publishers are told first, who they report to goes last.
 stop() {
   stop_together demo
-  stop_together rtmp-gateway http-gateway
+  stop_together rtmp-gateway rtsp-gateway http-gateway
   stop_together router
   stop_together control-plane
 }
@@ -185,12 +187,12 @@ keep_program() {
 start_processes() {
   local listen=$host name
   [[ $host == *:* ]] && listen="[$host]"
-  mkdir -p "$home"/{run,logs,state/{control-plane,router,rtmp-gateway,http-gateway}}
+  mkdir -p "$home"/{run,logs,state/{control-plane,router,rtmp-gateway,rtsp-gateway,http-gateway}}
   exec 9>"$home/lock"
   flock --nonblock 9 || die "it is running already (deploy/local.sh status, deploy/local.sh stop)"
   rm -f "$home"/run/*
   local port
-  for port in "$rtmp_port" "$http_port" "$grpc_port" "$bus_port" "${metrics_port[@]}"; do
+  for port in "$rtmp_port" "$rtsp_port" "$http_port" "$grpc_port" "$bus_port" "${metrics_port[@]}"; do
     ! answers "$port" || die "port $port is in use (each port can be set by environment: see deploy/README.md)"
   done
 
@@ -200,8 +202,9 @@ start_processes() {
   keep_program router --control-plane="127.0.0.1:$grpc_port" --listen="tcp://127.0.0.1:$bus_port" \
     --advertise="tcp://127.0.0.1:$bus_port" --metrics="127.0.0.1:${metrics_port[router]}" \
     --state-dir="$home/state/router"
-  for name in rtmp-gateway http-gateway; do
+  for name in rtmp-gateway rtsp-gateway http-gateway; do
     port=$rtmp_port
+    [[ $name == rtsp-gateway ]] && port=$rtsp_port
     [[ $name == http-gateway ]] && port=$http_port
     keep_program "$name" --control-plane="127.0.0.1:$grpc_port" --listen="$listen:$port" \
       --metrics="127.0.0.1:${metrics_port[$name]}" --state-dir="$home/state/$name"
@@ -235,13 +238,13 @@ wait_until_ready() {
 }
 
 print_urls() {
-  local to=$host address rtmp http
+  local to=$host address rtmp rtsp http
   if [[ $host == 0.0.0.0 || $host == :: ]]; then
     address=$(hostname -I 2>/dev/null | cut -d' ' -f1)
     to=${address:-127.0.0.1}
   fi
   [[ $to == *:* ]] && to="[$to]"
-  rtmp=rtmp://$to:$rtmp_port http=http://$to:$http_port
+  rtmp=rtmp://$to:$rtmp_port rtsp=rtsp://$to:$rtsp_port http=http://$to:$http_port
   [[ $rtmp_port == 1935 ]] && rtmp=rtmp://$to
   local stream=live/cam1
   ((demo)) && stream=live/demo
@@ -251,12 +254,15 @@ Millrace is ready.
 
   publish   OBS        Settings > Stream > Custom: Server $rtmp/live   Stream Key cam1
             ffmpeg     ffmpeg -re -i FILE -c copy -f flv $rtmp/live/cam1
+            RTSP       ffmpeg -re -i FILE -c copy -f rtsp -rtsp_transport tcp $rtsp/live/cam1
   play      RTMP       ffplay $rtmp/$stream
+            RTSP       ffplay $rtsp/$stream
             HTTP-FLV   ffplay $http/$stream.flv
   operate   CLI        $bin/millrace --server 127.0.0.1:$grpc_port streams list
             gRPC       127.0.0.1:$grpc_port
             metrics    http://127.0.0.1:${metrics_port[control-plane]}/metrics (router ${metrics_port[router]},\
- rtmp-gateway ${metrics_port[rtmp-gateway]}, http-gateway ${metrics_port[http-gateway]})
+ rtmp-gateway ${metrics_port[rtmp-gateway]}, rtsp-gateway ${metrics_port[rtsp-gateway]},\
+ http-gateway ${metrics_port[http-gateway]})
             logs       $home/logs
 URLS
 }
