@@ -2,14 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
 #include "control-plane/paging.h"
 #include "runtime/bus/stream_name.h"
+#include "runtime/config/app_settings.h"
 #include "runtime/config/yaml.h"
 
 namespace millrace::control {
@@ -151,8 +152,8 @@ absl::StatusOr<v1::RemoveBanResponse> Admin::RemoveBan(const v1::RemoveBanReques
 
 absl::StatusOr<v1::GetConfigurationResponse> Admin::GetConfiguration() {
   v1::GetConfigurationResponse response;
-  *response.mutable_configuration() = cluster_.configuration();
-  response.set_yaml(config::WriteYaml(cluster_.configuration()));
+  *response.mutable_configuration() = config::WithoutSecrets(cluster_.configuration());
+  response.set_yaml(config::WriteYaml(response.configuration()));
   response.set_revision(cluster_.configuration_revision());
   return response;
 }
@@ -163,8 +164,9 @@ void Admin::KickStream(const v1::KickStreamRequest& request, Done<v1::KickStream
   if (!valid.ok()) return done(valid);
 
   v1::KickStreamResponse response;
-  const bool exists = cluster_.directory().stream(request.name()).has_value() ||
-                      !cluster_.directory().NodesWithSessions(request.name()).empty();
+  const std::map<std::string, uint32_t> gateways =
+      cluster_.directory().SessionsByNode(request.name());
+  const bool exists = cluster_.directory().stream(request.name()).has_value() || !gateways.empty();
   const std::string reason = ReasonOf(request.reason());
   if (request.ban_ms() > 0) {
     absl::StatusOr<v1::Ban> ban =
@@ -180,12 +182,16 @@ void Admin::KickStream(const v1::KickStreamRequest& request, Done<v1::KickStream
   command.mutable_kick_stream()->set_reason(reason);
   // Gateways first: their sessions are told the reason before the router tells them that the stream
   // has ended.
-  const std::set<std::string> gateways = cluster_.directory().NodesWithSessions(request.name());
-  std::vector<std::string> nodes(gateways.begin(), gateways.end());
+  std::vector<std::string> nodes;
+  uint32_t banned = 0;  // sessions that the ban has ended before the kick arrives
+  for (const auto& [node, sessions] : gateways) {
+    nodes.push_back(node);
+    if (response.has_ban()) banned += sessions;
+  }
   for (const std::string& router : cluster_.AttachedRouters()) nodes.push_back(router);
-  cluster_.Command(nodes, command, [response, done](const CommandOutcome& outcome) mutable {
+  cluster_.Command(nodes, command, [response, done, banned](const CommandOutcome& outcome) mutable {
     if (!outcome.silent.empty()) return done(NoAnswer(outcome));
-    response.set_sessions_kicked(outcome.sessions());
+    response.set_sessions_kicked(std::max(outcome.sessions(), banned));
     done(std::move(response));
   });
 }

@@ -258,10 +258,10 @@ std::optional<v1::Stream> Directory::NextStream(const std::string& name) const {
   return Merge(next->first, next->second);
 }
 
-std::set<std::string> Directory::NodesWithSessions(const std::string& stream) const {
-  std::set<std::string> nodes;
+std::map<std::string, uint32_t> Directory::SessionsByNode(const std::string& stream) const {
+  std::map<std::string, uint32_t> nodes;
   for (const auto& [id, session] : sessions_) {
-    if (session.stream() == stream) nodes.insert(session.node());
+    if (session.stream() == stream) ++nodes[session.node()];
   }
   return nodes;
 }

@@ -55,8 +55,8 @@ class Directory {
   // In the order of names, for pages: the first that is not before `name`, the first behind it.
   std::optional<v1::Stream> FirstStream(const std::string& name) const;
   std::optional<v1::Stream> NextStream(const std::string& name) const;
-  // Nodes that have a session of the stream.
-  std::set<std::string> NodesWithSessions(const std::string& stream) const;
+  // How many sessions of the stream each node has; nodes without any are left out.
+  std::map<std::string, uint32_t> SessionsByNode(const std::string& stream) const;
 
   // What watchers are told. What comes, goes, or gets another publisher at once; the rest only with
   // `all`.

@@ -212,6 +212,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
         play_.head ? FlvHeadLane(play.selection)
                    : FlvLane(play.selection, request_.chunks ? Framing::kChunked : Framing::kPlain);
     options.settings = node_.settings(play.stream);
+    options.settings.clear_publishers();  // not once a session
     const uint32_t wait_ms = options.settings.wait_timeout();
     viewer_ = node_.feeds().View(shard_, socket_, std::move(options), record_, *this);
     co_await Watch();

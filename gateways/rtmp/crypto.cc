@@ -35,6 +35,15 @@ Digest OpenSslHmacSha256(media::Bytes key, media::Bytes first, media::Bytes seco
   return digest;
 }
 
+Md5Digest OpenSslMd5(media::Bytes bytes) {
+  Md5Digest digest{};
+  unsigned size = 0;
+  const int done = EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_md5(), nullptr);
+  // An OpenSSL that is confined to approved algorithms has no MD5: then nothing matches.
+  if (done != 1 || size != digest.size()) OpenSslRandom(digest);
+  return digest;
+}
+
 void OpenSslRandom(std::span<uint8_t> out) {
   if (RAND_bytes(out.data(), static_cast<int>(out.size())) != 1) std::abort();
 }

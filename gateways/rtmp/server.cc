@@ -8,6 +8,7 @@
 #include <chrono>
 #include <utility>
 
+#include "gateways/rtmp/crypto.h"
 #include "gateways/rtmp/session.h"
 #include "runtime/loop/listen.h"
 
@@ -39,9 +40,20 @@ void SetOptions(tcp::socket& socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
 }
 
+// New with each process: nobody else can make a challenge, and a restart ends all that are open.
+Login::Secret NewSecret() {
+  Login::Secret secret;
+  OpenSslRandom(secret);
+  return secret;
+}
+
 }  // namespace
 
-Server::Server(node::Node& node) : node_(node), retry_(node.shards().home()) {
+Server::Server(node::Node& node)
+    : node_(node),
+      publishers_(node),
+      login_(publishers_, OpenSslMd5, OpenSslHmacSha256, NewSecret()),
+      retry_(node.shards().home()) {
   for (size_t i = 0; i < node.shards().size(); ++i) {
     shards_.push_back(std::make_unique<SessionShard>(node, i));
   }
@@ -99,6 +111,7 @@ void Server::Admit(size_t shard, tcp::socket socket) {
     return;  // closes the socket
   }
   ++connections_;
+  options.login = &login_;
   options.draining = [this] { return draining_.load(); };
   options.on_end = [this] { --connections_; };
   SetOptions(socket);

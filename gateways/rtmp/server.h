@@ -9,6 +9,8 @@
 #include <optional>
 #include <vector>
 
+#include "gateways/rtmp/protocol/login.h"
+#include "gateways/rtmp/publishers.h"
 #include "gateways/rtmp/session_shard.h"
 #include "runtime/node/node.h"
 
@@ -29,6 +31,8 @@ class Server final : public node::Service {
   void Admit(size_t shard, boost::asio::ip::tcp::socket socket);
 
   node::Node& node_;
+  const ConfiguredPublishers publishers_;
+  const Login login_;
   std::vector<std::unique_ptr<SessionShard>> shards_;
   std::optional<boost::asio::ip::tcp::acceptor> acceptor_;
   boost::asio::steady_timer retry_;

@@ -45,8 +45,13 @@ std::string PeerOf(const tcp::socket& socket) {
   return address.is_v6() ? "[" + host + "]:" + port : host + ":" + port;
 }
 
-ConversationOptions OptionsFrom(const v1::RtmpSettings& settings) {
+int64_t MillisecondsOf(Clock::time_point time) {
+  return std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
+}
+
+ConversationOptions OptionsFrom(const v1::RtmpSettings& settings, const Login* login) {
   ConversationOptions options;
+  options.login = login;
   options.limits.max_message = settings.max_message();
   options.limits.max_partial = settings.max_partial();
   options.chunk_size = settings.chunk_size();
@@ -62,7 +67,8 @@ Session::Session(SessionShard& shard, tcp::socket socket, Options options)
       options_(std::move(options)),
       address_(AddressOf(socket_).to_string()),
       peer_(PeerOf(socket_)),
-      conversation_(OptionsFrom(options_.settings), OpenSslHmacSha256, OpenSslRandom),
+      conversation_(OptionsFrom(options_.settings, options_.login), OpenSslHmacSha256,
+                    OpenSslRandom),
       since_(Clock::now()) {}
 
 Session::~Session() = default;
@@ -111,7 +117,7 @@ bool Session::CountRead(size_t size) {
 
 void Session::Process(media::Bytes bytes) {
   const bool was_handshaken = conversation_.handshaken();
-  conversation_.Append(bytes);
+  conversation_.Append(bytes, MillisecondsOf(Clock::now()));
   while (phase_ == Phase::kOpen) {
     auto event = conversation_.Next();
     if (!event.ok()) {

@@ -28,6 +28,7 @@ class Session final : public std::enable_shared_from_this<Session>,
  public:
   struct Options {
     v1::RtmpSettings settings;
+    const Login* login = nullptr;  // outlives the session
     // Publishers are cut to move elsewhere, so that their streams keep their viewers.
     std::function<bool()> draining;
     std::function<void()> on_end;  // once, on the shard
@@ -56,11 +57,13 @@ class Session final : public std::enable_shared_from_this<Session>,
   void On(Connected& event);
   void On(PublishRequest& event);
   void On(PlayRequest& event);
+  void On(LoginRefused& event);
   void On(UnpublishRequest& event);
   void On(StopRequest& event);
   void On(VideoData& event);
   void On(AudioData& event);
   void On(Metadata& event);
+  void On(Ignored& event);
   void OnMedia(media::flv::TagType type, int64_t timestamp_ms, const media::Payload& body);
   void BeginPlay();
 
@@ -73,8 +76,10 @@ class Session final : public std::enable_shared_from_this<Session>,
   void OnEnded(stream::ViewerEnd end, const std::string& text) override;
 
   // The reason why `target` may not be published or played, or nothing.
-  std::optional<std::string> WhyNot(const Target& target, bool& banned) const;
-  void OpenRecord(const Target& target, v1::Role role);
+  std::optional<std::string> WhyNot(const Target& target, std::string_view user,
+                                    bool& banned) const;
+  // `user`: who logged in, or who is said to be there.
+  void OpenRecord(const Target& target, std::string_view user, v1::Role role);
   void CloseRecord(const char* reason);
   void Kick(const rpc::KickOrder& order);
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "gateways/rtmp/protocol/errors.h"
 #include "gateways/rtmp/rtmp_unit.h"
 #include "gateways/rtmp/session.h"
 #include "media/base/fault.h"
@@ -21,10 +22,8 @@ int64_t UnixMilliseconds() {
       .count();
 }
 
-std::string_view UserOf(const Params& params) {
-  const std::string_view user = FindParam(params, "user");
-  return user.empty() ? FindParam(params, "username") : user;
-}
+// What may be logged of an address: arguments may be credentials.
+std::string_view WithoutQuery(std::string_view text) { return text.substr(0, text.find('?')); }
 
 // Faults that no later packet of the same encoder will cure.
 bool IsUnsupportedVideo(std::string_view fault) {
@@ -36,31 +35,49 @@ bool IsUnsupportedVideo(std::string_view fault) {
 void Session::On(Connected& event) {
   user_agent_ = std::move(event.user_agent);
   node_.logger().Debug("connected", {{"address", peer_},
-                                     {"app", event.app},
-                                     {"tc_url", event.tc_url},
+                                     {"app", WithoutQuery(event.app)},
+                                     {"tc_url", WithoutQuery(event.tc_url)},
                                      {"user_agent", user_agent_}});
 }
 
-std::optional<std::string> Session::WhyNot(const Target& target, bool& banned) const {
+void Session::On(LoginRefused& event) {
+  if (event.asked) {
+    node_.logger().Debug("login asked for", {{"address", peer_}, {"app", event.stream}});
+    CloseGently("login");
+    return;
+  }
+  // Whoever guesses passwords is to be seen, not to fill the log.
+  if (shard_.CountError(RtmpErrorName(RtmpError::kLoginFailed))) {
+    node_.logger().Warning("login refused", {{"stream", event.stream},
+                                             {"address", peer_},
+                                             {"user", event.user},
+                                             {"user_agent", user_agent_},
+                                             {"reason", event.text}});
+  }
+  CloseGently("refused");
+}
+
+std::optional<std::string> Session::WhyNot(const Target& target, std::string_view user,
+                                           bool& banned) const {
   banned = false;
   if (const absl::Status status = bus::ValidateStreamName(target.stream); !status.ok()) {
     return std::string(status.message()) + ": use rtmp://host/app/name";
   }
-  auto ban =
-      node_.bans().Refusal(target.stream, address_, UserOf(target.params), UnixMilliseconds());
+  auto ban = node_.bans().Refusal(target.stream, address_, user, UnixMilliseconds());
   banned = ban.has_value();
   return ban;
 }
 
-void Session::OpenRecord(const Target& target, v1::Role role) {
+void Session::OpenRecord(const Target& target, std::string_view user, v1::Role role) {
   stream_ = target.stream;
   app_ = node_.settings(stream_);
+  app_.clear_publishers();  // not once a session
   v1::Session row;
   row.set_protocol("rtmp");
   row.set_role(role);
   row.set_stream(stream_);
   row.set_address(peer_);
-  row.set_user(std::string(UserOf(target.params)));
+  row.set_user(std::string(user));
   row.set_user_agent(user_agent_);
   const auto kick = [weak = weak_from_this(),
                      &context = shard_.context()](const rpc::KickOrder& order) {
@@ -102,7 +119,8 @@ void Session::Kick(const rpc::KickOrder& order) {
 
 void Session::On(PublishRequest& event) {
   bool banned = false;
-  if (const auto refusal = WhyNot(event.target, banned)) {
+  const std::string_view user = event.user.empty() ? UserOf(event.target.params) : event.user;
+  if (const auto refusal = WhyNot(event.target, user, banned)) {
     node_.logger().Info(
         "publish refused",
         {{"stream", event.target.stream}, {"address", peer_}, {"reason", *refusal}});
@@ -110,7 +128,7 @@ void Session::On(PublishRequest& event) {
     CloseGently("refused");
     return;
   }
-  OpenRecord(event.target, v1::ROLE_PUBLISHER);
+  OpenRecord(event.target, user, v1::ROLE_PUBLISHER);
   accepted_ = audio_refused_ = false;
   since_ = last_media_ = Clock::now();
   frames_ = std::make_unique<media::flv::FrameReader>();
@@ -177,6 +195,12 @@ void Session::On(Metadata& event) {
   node_.logger().Debug("metadata", {{"session", record_->id()}, {"encoder", text("encoder")}});
 }
 
+void Session::On(Ignored& event) {
+  if (!shard_.CountError(event.fault)) return;
+  node_.logger().Warning("metadata was left out",
+                         {{"stream", stream_}, {"address", peer_}, {"error", event.fault}});
+}
+
 void Session::OnMedia(TagType type, int64_t timestamp_ms, const media::Payload& body) {
   if (ingest_ == nullptr) return;
   items_.clear();
@@ -224,14 +248,15 @@ void Session::BeginPlay() {
   }
   const Target target = *std::exchange(pending_play_, std::nullopt);
   bool banned = false;
-  if (const auto refusal = WhyNot(target, banned)) {
+  const std::string_view user = UserOf(target.params);
+  if (const auto refusal = WhyNot(target, user, banned)) {
     node_.logger().Info("play refused",
                         {{"stream", target.stream}, {"address", peer_}, {"reason", *refusal}});
     conversation_.RejectPlay(banned ? Refusal::kUnauthorized : Refusal::kNotFound, *refusal);
     CloseGently("refused");
     return;
   }
-  OpenRecord(target, v1::ROLE_VIEWER);
+  OpenRecord(target, user, v1::ROLE_VIEWER);
   shard_.Unwatch(*this);
   const uint32_t chunk_size = options_.settings.chunk_size();
   stream::ViewerOptions options;

@@ -273,14 +273,20 @@ absl::StatusOr<Value> Decode(ByteReader& reader, const Limits& limits) {
   return value;
 }
 
-absl::StatusOr<std::vector<Value>> DecodeAll(Bytes bytes, const Limits& limits) {
+absl::Status DecodeUntilWrong(Bytes bytes, const Limits& limits, std::vector<Value>& values) {
   ByteReader reader(bytes);
   internal::Decoder decoder(reader, limits);
-  std::vector<Value> values;
   while (!reader.done()) {
-    values.push_back(decoder.ReadAmf0());
+    Value value = decoder.ReadAmf0();
+    if (!decoder.status().ok()) return decoder.status();
+    values.push_back(std::move(value));
   }
-  if (!decoder.status().ok()) return decoder.status();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Value>> DecodeAll(Bytes bytes, const Limits& limits) {
+  std::vector<Value> values;
+  if (absl::Status status = DecodeUntilWrong(bytes, limits, values); !status.ok()) return status;
   return values;
 }
 

@@ -28,6 +28,10 @@ absl::StatusOr<Value> Decode(ByteReader& reader, const Limits& limits = {});
 // Reads values to the end of `bytes`; the limits hold for all of them together.
 absl::StatusOr<std::vector<Value>> DecodeAll(Bytes bytes, const Limits& limits = {});
 
+// Reads values from the front of `bytes` into `values` for as long as they decode. OK where all of
+// them did; else what was wrong with the first that did not, and `values` holds those before it.
+absl::Status DecodeUntilWrong(Bytes bytes, const Limits& limits, std::vector<Value>& values);
+
 // Strings beyond 65535 bytes become long strings; keys are cut at 65535 bytes.
 void EncodeAmf0(ByteWriter& writer, const Value& value);
 

@@ -58,7 +58,8 @@ absl::Status AacDepacketizer::Take(const OrderedPacket& packet, std::vector<Acce
     reader.Skip((bits.position() + 7) / 8);
   }
   if (headers.empty()) return RtpFault(RtpError::kPayloadTruncated);
-  if (headers.size() == 1 && (fragment_size_ > 0 || headers[0].size > reader.remaining())) {
+  if (headers.size() == 1 && headers[0].size > 0 &&
+      (fragment_size_ > 0 || headers[0].size > reader.remaining())) {
     if (given_up_ == packet.timestamp) return absl::OkStatus();
     if (fragment_size_ == 0) fragment_suspect_ = lost;
     return TakeFragment(packet, reader.Rest(), headers[0].size, units);

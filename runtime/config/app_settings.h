@@ -21,4 +21,11 @@ v1::Configuration WithDefaults(const v1::Configuration& configuration);
 // name that is `app` or a leading run of its parts. Every field of the result is set.
 v1::AppSettings ResolveApp(const v1::Configuration& configuration, std::string_view app);
 
+// Sets what `over` sets. Its publishers, where it has any, take the place of those that there are.
+void Override(v1::AppSettings& settings, const v1::AppSettings& over);
+
+// The configuration as it may be shown: passwords read "(hidden)", which no file can set.
+inline constexpr char kHidden[] = "(hidden)";
+v1::Configuration WithoutSecrets(v1::Configuration configuration);
+
 }  // namespace millrace::config

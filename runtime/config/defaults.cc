@@ -25,6 +25,7 @@ v1::AppSettings DefaultApp() {
   app.set_part_target(500);
   app.set_gop_limit(32 * kMiB);
   app.set_replay_limit(64 * kMiB);
+  app.set_publish_login(v1::challenge);
   return app;
 }
 
@@ -72,20 +73,35 @@ v1::Configuration WithDefaults(const v1::Configuration& configuration) {
   return result;
 }
 
+void Override(v1::AppSettings& settings, const v1::AppSettings& over) {
+  // Merging would let in those of `settings` too.
+  if (!over.publishers().empty()) settings.clear_publishers();
+  settings.MergeFrom(over);
+}
+
 v1::AppSettings ResolveApp(const v1::Configuration& configuration, std::string_view app) {
   v1::AppSettings settings = DefaultApp();
-  settings.MergeFrom(configuration.defaults());
+  Override(settings, configuration.defaults());
   const auto& applications = configuration.applications();
   for (std::string_view name = app; !name.empty();) {
     const auto found = applications.find(std::string(name));
     if (found != applications.end()) {
-      settings.MergeFrom(found->second);
+      Override(settings, found->second);
       break;
     }
     const size_t slash = name.rfind('/');
     name = slash == std::string_view::npos ? std::string_view() : name.substr(0, slash);
   }
   return settings;
+}
+
+v1::Configuration WithoutSecrets(v1::Configuration configuration) {
+  const auto hide = [](v1::AppSettings& app) {
+    for (auto& [user, password] : *app.mutable_publishers()) password = kHidden;
+  };
+  if (configuration.has_defaults()) hide(*configuration.mutable_defaults());
+  for (auto& [name, app] : *configuration.mutable_applications()) hide(app);
+  return configuration;
 }
 
 }  // namespace millrace::config

@@ -9,6 +9,8 @@
 #include <charconv>
 #include <optional>
 
+#include "runtime/config/app_settings.h"
+
 namespace millrace::config {
 namespace {
 
@@ -118,6 +120,21 @@ bool IsOrigin(std::string_view text) {
   return false;
 }
 
+bool HasControls(std::string_view text) {
+  return std::ranges::any_of(
+      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+}
+
+// Encoders write it into a query without escaping it.
+bool IsUser(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && !HasControls(text) &&
+         text.find_first_of(" ?&=/%+#\"'") == std::string_view::npos;
+}
+
+bool IsPassword(std::string_view text) {
+  return !text.empty() && text.size() <= 128 && !HasControls(text) && text != kHidden;
+}
+
 // The length of the well-formed sequence that `text` starts with; 0: it is malformed.
 size_t Utf8SequenceLength(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -157,6 +174,14 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
   if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {
     return Refuse(value, "an origin: write \"*\" or https://example.org");
   }
+  if (name == "AppSettings.PublishersEntry.key" && !IsUser(value)) {
+    return Refuse(value, "a user: write up to 64 characters, no spaces and none of ?&=/%+#");
+  }
+  if (name == "AppSettings.PublishersEntry.value" && !IsPassword(value)) {
+    return absl::InvalidArgumentError(
+        "a password has 1 to 128 characters, no control characters, and is not what `config show` "
+        "writes in place of one");
+  }
   return absl::OkStatus();
 }
 
@@ -171,9 +196,7 @@ absl::Status CheckApplicationName(std::string_view name) {
     if (slash == std::string_view::npos) break;
     rest.remove_prefix(slash + 1);
   }
-  good = good && std::ranges::none_of(name, [](char c) {
-           return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-         });
+  good = good && !HasControls(name);
   return good ? absl::OkStatus() : Refuse(name, "an application: write live or site3/gate");
 }
 

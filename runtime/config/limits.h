@@ -21,7 +21,8 @@ struct Range {
 // Of an integer field, in its own unit; the field's type where nothing narrower is known.
 Range RangeOf(const google::protobuf::FieldDescriptor& field);
 
-// Whether a text field may hold `value`: router endpoints, CIDRs, origins, host names.
+// Whether a text field may hold `value`: router endpoints, CIDRs, origins, host names, users and
+// passwords of publishers.
 absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::string_view value);
 
 // Whether `name` can be the key of `applications`: an application or a path of parts below one.

@@ -138,15 +138,21 @@ class Reader {
     Say(key.Mark(), std::move(text));
   }
 
-  // map<string, AppSettings> is the only kind of map there is.
+  // Keys are applications where the values are settings, else words of their own.
   void ReadMap(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,
                Message& message) {
     const Reflection& reflection = *message.GetReflection();
     const Descriptor& entry = *field.message_type();
     EachPair(node, path, [&](const YAML::Node& key, const YAML::Node& value) {
-      const absl::Status named = CheckApplicationName(key.Scalar());
+      const bool sections = entry.map_value()->message_type() != nullptr;
+      const absl::Status named =
+          sections ? CheckApplicationName(key.Scalar()) : CheckText(*entry.map_key(), key.Scalar());
       if (!named.ok()) {
         Say(key.Mark(), std::string(named.message()));
+        return;
+      }
+      if (!sections) {
+        ReadWord(key.Scalar(), value, Join(path, key.Scalar()), field, message);
         return;
       }
       Message& pair = *reflection.AddMessage(&message, &field);
@@ -154,6 +160,20 @@ class Reader {
       ReadMessage(value, Join(path, key.Scalar()),
                   *pair.GetReflection()->MutableMessage(&pair, entry.map_value()));
     });
+  }
+
+  // An entry of a map from text to text.
+  void ReadWord(const std::string& key, const YAML::Node& value, const std::string& path,
+                const FieldDescriptor& field, Message& message) {
+    const Descriptor& entry = *field.message_type();
+    if (!value.IsScalar()) {
+      Say(value.Mark(), fmt::format("`{}` takes one value", path));
+      return;
+    }
+    if (!TextIsGood(value, path, *entry.map_value())) return;
+    Message& pair = *message.GetReflection()->AddMessage(&message, &field);
+    pair.GetReflection()->SetString(&pair, entry.map_key(), key);
+    pair.GetReflection()->SetString(&pair, entry.map_value(), value.Scalar());
   }
 
   void ReadList(const YAML::Node& node, const std::string& path, const FieldDescriptor& field,

@@ -63,17 +63,20 @@ void WriteList(YAML::Emitter& out, const Message& message, const FieldDescriptor
 
 void WriteMap(YAML::Emitter& out, const Message& message, const FieldDescriptor& field) {
   const Reflection& reflection = *message.GetReflection();
-  std::map<std::string, const Message*> sorted;  // protobuf's own order changes from run to run
+  std::map<std::string, const Message*> sorted;  // entries; protobuf's order changes
   for (int i = 0; i < reflection.FieldSize(message, &field); ++i) {
     const Message& entry = reflection.GetRepeatedMessage(message, &field, i);
-    const Reflection& inner = *entry.GetReflection();
-    sorted[inner.GetString(entry, field.message_type()->map_key())] =
-        &inner.GetMessage(entry, field.message_type()->map_value());
+    sorted[entry.GetReflection()->GetString(entry, field.message_type()->map_key())] = &entry;
   }
   out << YAML::BeginMap;
   for (const auto& [key, value] : sorted) {
     out << YAML::Key << key << YAML::Value;
-    WriteMessage(out, *value);
+    const FieldDescriptor& held = *field.message_type()->map_value();
+    if (held.message_type() != nullptr) {
+      WriteMessage(out, value->GetReflection()->GetMessage(*value, &held));
+    } else {
+      out << value->GetReflection()->GetString(*value, &held);
+    }
   }
   out << YAML::EndMap;
 }

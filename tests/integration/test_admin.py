@@ -1,6 +1,7 @@
 """What operators and programs see and do: gRPC, the command line, kicks and bans."""
 
 import json
+import re
 import threading
 import time
 
@@ -155,7 +156,8 @@ def test_kick_stream_with_ban(cluster, live, tools):
 
 def test_kick_stream_by_command_line(cluster, live, tools):
     name, source, viewers = live
-    cluster.admin.cli("streams", "kick", name, "--reason", "maintenance", "--ban", "1m")
+    kicked = cluster.admin.cli("streams", "kick", name, "--reason", "maintenance", "--ban", "1m")
+    assert re.search(r"[1-9]\d* sessions told", kicked.stdout), kicked.stdout
     source.wait_end()
     viewers.wait_end()
     listed = cluster.admin.cli("bans", "list").stdout

@@ -27,4 +27,20 @@ inline void WriteSeed(std::string_view target, std::string name, std::span<const
              static_cast<std::streamsize>(bytes.size()));
 }
 
+// A case's name as GoogleTest takes it: letters and digits, each word's first letter large.
+inline std::string TestName(std::string_view name) {
+  std::string test;
+  bool begins = true;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (!std::isalnum(byte)) {
+      begins = true;
+      continue;
+    }
+    test.push_back(begins ? static_cast<char>(std::toupper(byte)) : c);
+    begins = false;
+  }
+  return test;
+}
+
 }  // namespace millrace::tests

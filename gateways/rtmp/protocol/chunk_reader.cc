@@ -66,12 +66,9 @@ bool ChunkReader::ReadHeader() {
 
   ChunkStream* stream = Find(header.id);
   if (stream == nullptr) {
-    if (header.format >= 2) {
+    // Once a header was forgotten, nobody knows what a delta counts from.
+    if (header.format >= 2 || (header.format == 1 && forgot_)) {
       status_ = Fail(RtmpError::kChunkWithoutHeader, std::to_string(header.id));
-      return false;
-    }
-    if (streams_.size() >= limits_.max_chunk_streams) {
-      status_ = Fail(RtmpError::kTooManyChunkStreams);
       return false;
     }
   } else if (stream->in_message && header.format != 3) {
@@ -86,9 +83,10 @@ bool ChunkReader::ReadHeader() {
   if (!ReadExtended(header, stream, field, extended, size)) return false;
 
   if (stream == nullptr) {
-    stream = streams_.emplace_back(std::make_unique<ChunkStream>()).get();
-    stream->id = header.id;
+    stream = Add(header.id);
+    if (stream == nullptr) return false;
   }
+  stream->last_used = ++uses_;
   if (header.format <= 1) {
     stream->length = fields.U24();
     stream->type = fields.U8();
@@ -231,6 +229,28 @@ ChunkReader::ChunkStream* ChunkReader::Find(uint32_t id) {
     if (stream->id == id) return stream.get();
   }
   return nullptr;
+}
+
+// Where there are too many, the one that was idle longest makes room.
+ChunkReader::ChunkStream* ChunkReader::Add(uint32_t id) {
+  if (streams_.size() < limits_.max_chunk_streams) {
+    ChunkStream* const added = streams_.emplace_back(std::make_unique<ChunkStream>()).get();
+    added->id = id;
+    return added;
+  }
+  ChunkStream* oldest = nullptr;
+  for (const auto& stream : streams_) {
+    if (stream->in_message) continue;
+    if (oldest == nullptr || stream->last_used < oldest->last_used) oldest = stream.get();
+  }
+  if (oldest == nullptr) {
+    status_ = Fail(RtmpError::kTooManyChunkStreams, std::to_string(streams_.size()));
+    return nullptr;
+  }
+  forgot_ = true;
+  *oldest = ChunkStream{};
+  oldest->id = id;
+  return oldest;
 }
 
 // Brings the first `size` bytes that are not consumed yet into carry_.

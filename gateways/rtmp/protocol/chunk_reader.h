@@ -25,6 +25,8 @@ namespace millrace::rtmp {
 struct ChunkLimits {
   size_t max_message = 10u << 20;
   size_t max_partial = 16u << 20;  // announced lengths of all incomplete messages
+  // With an incomplete message at once. Of the others the headers of as many are remembered, those
+  // that were used last: 65,599 chunk streams cost no more memory than 64.
   size_t max_chunk_streams = 64;
 };
 
@@ -41,9 +43,13 @@ class ChunkReader {
   // returned.
   absl::StatusOr<std::optional<Message>> Next();
 
+  // How many are remembered.
+  size_t chunk_streams() const { return streams_.size(); }
+
  private:
   struct ChunkStream {
     uint32_t id = 0;
+    uint64_t last_used = 0;    // by `uses_`
     bool extended = false;     // the last header had an extended timestamp
     uint32_t field = 0;        // the last timestamp or delta as it was sent
     uint32_t delta = 0;        // what a fmt 3 chunk that begins a message adds
@@ -71,6 +77,7 @@ class ChunkReader {
   void Drop(ChunkStream& stream);
   int64_t Unwrap(uint32_t timestamp) const;
   ChunkStream* Find(uint32_t id);
+  ChunkStream* Add(uint32_t id);
   bool Need(size_t size);
   void ConsumeCarry(size_t size);
 
@@ -82,6 +89,8 @@ class ChunkReader {
   size_t carry_size_ = 0;
 
   std::vector<std::unique_ptr<ChunkStream>> streams_;
+  uint64_t uses_ = 0;
+  bool forgot_ = false;             // the header of a chunk stream that may still be used
   ChunkStream* current_ = nullptr;  // whose chunk is being read
   size_t chunk_left_ = 0;
   uint32_t chunk_size_ = kDefaultChunkSize;

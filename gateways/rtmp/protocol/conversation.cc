@@ -4,6 +4,7 @@
 
 #include "gateways/rtmp/protocol/errors.h"
 #include "media/amf/amf0.h"
+#include "media/base/fault.h"
 
 namespace millrace::rtmp {
 namespace {
@@ -16,22 +17,32 @@ using media::amf::Null;
 using media::amf::Value;
 
 constexpr uint8_t kBandwidthDynamic = 2;  // RTMP §5.4.5
-constexpr size_t kMaxArguments = 16;
 constexpr size_t kMaxAggregated = 4096;
 constexpr size_t kAggregateHeaderSize = 11;
+constexpr size_t kMaxShown = 255;  // of a key that is repeated to the client
 constexpr media::amf::Limits kCommandLimits = {
-    .max_depth = 16, .max_values = 1000, .max_string = 64u << 10, .max_bytes = 256u << 10};
+    .max_depth = 16, .max_values = 1000, .max_string = 16u << 10, .max_bytes = 64u << 10};
+// Metadata may hold an index of all key frames of the file that is sent.
+constexpr media::amf::Limits kDataLimits = {
+    .max_depth = 16, .max_values = 20'000, .max_string = 64u << 10, .max_bytes = 1u << 20};
 
-// The values that decode; junk behind them is no reason to hang up.
-std::vector<Value> Arguments(Bytes body) {
-  std::vector<Value> values;
-  ByteReader reader(body);
-  while (!reader.done() && values.size() < kMaxArguments) {
-    auto value = media::amf::Decode(reader, kCommandLimits);
-    if (!value.ok()) break;
-    values.push_back(*std::move(value));
+// The name of the limit that was broken; empty for what is merely junk behind the values.
+std::string LimitName(const absl::Status& status) {
+  using media::amf::AmfError;
+  const std::string name = media::FaultName(status);
+  for (const AmfError error :
+       {AmfError::kTooDeep, AmfError::kTooManyValues, AmfError::kStringTooLong}) {
+    if (name == media::amf::AmfErrorName(error)) return name;
   }
-  return values;
+  return {};
+}
+
+// Encoders are FMLE to servers, whoever made them, and say that they publish.
+bool SeemsToPublish(const Value& object) {
+  const Value* type = object.FindIgnoringCase("type");
+  const Value* version = object.FindIgnoringCase("flashVer");
+  return (type != nullptr && type->AsString() == "nonprivate") ||
+         (version != nullptr && version->AsString().substr(0, 5) == "FMLE/");
 }
 
 // Messages 15 and 17 put a byte in front of what is AMF 0 all the same (and switches by marker
@@ -56,16 +67,25 @@ ServerConversation::ServerConversation(const ConversationOptions& options, HmacS
     : options_(options),
       handshake_(std::move(hmac), std::move(random)),
       reader_(options.limits),
-      peer_window_(options.window_size) {}
+      received_(options.window_size),
+      commands_(options.command_burst, options.commands_per_second) {}
 
-void ServerConversation::Append(Bytes bytes) {
+void ServerConversation::Append(Bytes bytes, int64_t now_ms) {
+  now_ms_ = now_ms;
   if (!handshaken_) {
     handshake_input_ = bytes;
-    return;
+  } else {
+    Count(bytes);
   }
+}
+
+void ServerConversation::Count(Bytes bytes) {
   reader_.Append(bytes);
-  received_ += bytes.size();
-  Acknowledge();
+  if (const auto sequence = received_.Receive(bytes.size())) {
+    std::vector<uint8_t> body;
+    ByteWriter(body).U32(*sequence);
+    SendControl(MessageType::kAcknowledgement, body);
+  }
 }
 
 absl::StatusOr<std::optional<Event>> ServerConversation::Next() {
@@ -75,7 +95,7 @@ absl::StatusOr<std::optional<Event>> ServerConversation::Next() {
     if (!done.ok()) return status_ = done.status();
     if (!*done) return std::nullopt;
     handshaken_ = true;
-    Append(handshake_input_);
+    Count(handshake_input_);
   }
   while (events_.empty()) {
     auto message = reader_.Next();
@@ -111,7 +131,7 @@ absl::Status ServerConversation::OnMessage(const Message& message) {
       ByteReader reader(body);
       const uint32_t size = reader.U32();
       if (!reader.ok()) return Fail(RtmpError::kShortControl);
-      if (size > 0) peer_window_ = size;
+      received_.SetSize(size);
       return absl::OkStatus();
     }
     default:  // acknowledgements, peer bandwidth, shared objects: nothing to do
@@ -126,6 +146,7 @@ absl::Status ServerConversation::OnUserControl(Bytes body) {
   if (event == UserControl::kPingRequest) {
     const uint32_t time = reader.U32();
     if (!reader.ok()) return Fail(RtmpError::kShortControl);
+    if (!commands_.Take(now_ms_)) return Fail(RtmpError::kCommandFlood, "ping");
     SendUserControl(UserControl::kPingResponse, time);
   }
   return absl::OkStatus();
@@ -133,8 +154,14 @@ absl::Status ServerConversation::OnUserControl(Bytes body) {
 
 absl::Status ServerConversation::OnCommand(Bytes body) {
   if (body.empty()) return absl::OkStatus();
-  const std::vector<Value> values = Arguments(body);
+  std::vector<Value> values;
+  const absl::Status decoded = media::amf::DecodeUntilWrong(body, kCommandLimits, values);
+  // Junk behind the arguments is no reason to hang up.
+  if (const std::string limit = LimitName(decoded); !limit.empty()) {
+    return Fail(RtmpError::kAmfLimit, limit);
+  }
   if (values.empty() || !values[0].is_string()) return Fail(RtmpError::kBadCommand);
+  if (!commands_.Take(now_ms_)) return Fail(RtmpError::kCommandFlood);
   const std::string_view name = values[0].AsString();
   const double transaction = values.size() > 1 ? values[1].AsNumber() : 0;
   const std::string_view key = TextAt(values, 3);
@@ -161,7 +188,9 @@ absl::Status ServerConversation::OnCommand(Bytes body) {
     if (publishing || name == "FCSubscribe") {
       const std::string code = publishing ? "NetStream.Publish.Start" : "NetStream.Play.Start";
       SendCommand(0, {publishing ? "onFCPublish" : "onFCSubscribe", 0, Null{},
-                      MakeObject({{"level", "status"}, {"code", code}, {"description", key}})});
+                      MakeObject({{"level", "status"},
+                                  {"code", code},
+                                  {"description", key.substr(0, kMaxShown)}})});
     }
   }
   return absl::OkStatus();
@@ -173,14 +202,8 @@ absl::Status ServerConversation::OnConnect(double transaction, const std::vector
   tc_url_ = TextOf(object, "tcUrl");
   const Value* encoding = object.FindIgnoringCase("objectEncoding");
   const bool amf3 = encoding != nullptr && encoding->AsNumber() == 3;
-  if (!connected_) {
-    std::vector<uint8_t> window;
-    ByteWriter(window).U32(options_.window_size);
-    SendControl(MessageType::kWindowAckSize, window);
-    window.push_back(kBandwidthDynamic);
-    SendControl(MessageType::kSetPeerBandwidth, window);
-    writer_.SetChunkSize(options_.chunk_size, output_);
-  }
+  if (!connected_) SendControls();
+  if (!MayConnect(transaction > 0 ? transaction : 1, object)) return absl::OkStatus();
   connected_ = true;
   SendResult(transaction > 0 ? transaction : 1,
              MakeObject({{"fmsVer", "FMS/3,5,3,888"}, {"capabilities", 31}, {"mode", 1}}),
@@ -193,15 +216,50 @@ absl::Status ServerConversation::OnConnect(double transaction, const std::vector
   return absl::OkStatus();
 }
 
+// Says no where it is no.
+bool ServerConversation::MayConnect(double transaction, const Value& object) {
+  if (options_.login == nullptr) return true;
+  Target address = ResolveTarget(tc_url_, app_, {});
+  Verdict verdict = options_.login->AtConnect(address, SeemsToPublish(object), now_ms_);
+  identity_ = std::move(verdict.identity);
+  if (verdict.kind == Verdict::Kind::kAdmitted) return true;
+  SendCommand(0, {"_error", transaction, Null{},
+                  MakeObject({{"level", "error"},
+                              {"code", "NetConnection.Connect.Rejected"},
+                              {"description", verdict.text}})});
+  events_.push_back(LoginRefused{verdict.kind == Verdict::Kind::kAsked, std::move(address.stream),
+                                 std::move(verdict.user), std::move(verdict.text)});
+  return false;
+}
+
+// What the client has to know before anything else, and before any message of more than 128 bytes.
+void ServerConversation::SendControls() {
+  std::vector<uint8_t> window;
+  ByteWriter(window).U32(options_.window_size);
+  SendControl(MessageType::kWindowAckSize, window);
+  window.push_back(kBandwidthDynamic);
+  SendControl(MessageType::kSetPeerBandwidth, window);
+  writer_.SetChunkSize(options_.chunk_size, output_);
+}
+
 void ServerConversation::OnPublish(std::string_view key) {
   if (role_ != Role::kNone) {
     SendStatus("error", "NetStream.Publish.BadName",
                "this connection publishes or plays a stream already");
     return;
   }
+  Target target = ResolveTarget(tc_url_, app_, key);
+  Verdict verdict;
+  if (options_.login != nullptr) verdict = options_.login->AtPublish(target, identity_);
+  if (verdict.kind != Verdict::Kind::kAdmitted) {
+    SendStatus("error", "NetStream.Publish.Unauthorized", verdict.text);
+    events_.push_back(LoginRefused{false, std::move(target.stream), std::move(verdict.user),
+                                   std::move(verdict.text)});
+    return;
+  }
   role_ = Role::kPublishing;
-  key_ = key;
-  events_.push_back(PublishRequest{ResolveTarget(tc_url_, app_, key)});
+  key_ = key.substr(0, kMaxShown);
+  events_.push_back(PublishRequest{std::move(target), std::move(verdict.identity.user)});
 }
 
 void ServerConversation::OnPlay(std::string_view key) {
@@ -211,7 +269,7 @@ void ServerConversation::OnPlay(std::string_view key) {
   }
   if (role_ == Role::kPlaying) events_.push_back(StopRequest{});
   role_ = Role::kPlaying;
-  key_ = key;
+  key_ = key.substr(0, kMaxShown);
   events_.push_back(PlayRequest{ResolveTarget(tc_url_, app_, key)});
 }
 
@@ -221,7 +279,7 @@ void ServerConversation::OnUnpublish(std::string_view command, double transactio
     SendCommand(0, {"onFCUnpublish", 0, Null{},
                     MakeObject({{"level", "status"},
                                 {"code", "NetStream.Unpublish.Success"},
-                                {"description", key}})});
+                                {"description", key.substr(0, kMaxShown)}})});
   }
   if (transaction > 0) SendResult(transaction, Null{}, Null{});
   if (role_ == Role::kPublishing) {
@@ -244,12 +302,18 @@ void ServerConversation::OnMedia(MessageType type, int64_t timestamp_ms, media::
 }
 
 // Data that is not metadata is ignored, as is what does not decode: FFmpeg sends bare time codes.
-// Uniview cameras put a number in front of the names.
+// Metadata is a hint, so that too much of it is no reason to hang up. Uniview cameras put a number
+// in front of the names.
 void ServerConversation::OnData(const Message& message) {
   if (role_ != Role::kPublishing || message.body.empty()) return;
   const bool amf3 = message.type == MessageType::kDataAmf3;
   const Bytes body = message.body.bytes();
-  const std::vector<Value> values = Arguments(amf3 ? WithoutFormatByte(body) : body);
+  std::vector<Value> values;
+  const absl::Status decoded =
+      media::amf::DecodeUntilWrong(amf3 ? WithoutFormatByte(body) : body, kDataLimits, values);
+  if (std::string limit = LimitName(decoded); !limit.empty()) {
+    events_.push_back(Ignored{std::move(limit)});
+  }
   size_t next = 0;
   if (next < values.size() && values[next].is_number()) ++next;
   if (TextAt(values, next) == "@setDataFrame") ++next;
@@ -282,7 +346,7 @@ absl::Status ServerConversation::OnAggregate(const Message& message) {
     part.body = message.body.Slice(start, size);
     if (type == MessageType::kAudio || type == MessageType::kVideo) {
       OnMedia(type, part.timestamp_ms, part.body);
-    } else if (type == MessageType::kDataAmf0) {
+    } else if (type == MessageType::kDataAmf0 || type == MessageType::kDataAmf3) {
       OnData(part);
     }
   }
@@ -336,15 +400,6 @@ void ServerConversation::Kick(std::string_view text) {
                                                   : "NetConnection.Connect.Closed";
   SendStatus("error", code, text);
   role_ = Role::kNone;
-}
-
-// RTMP §5.4.3: the count wraps at 2^32.
-void ServerConversation::Acknowledge() {
-  if (received_ - acknowledged_ < peer_window_) return;
-  acknowledged_ = received_;
-  std::vector<uint8_t> body;
-  ByteWriter(body).U32(static_cast<uint32_t>(received_));
-  SendControl(MessageType::kAcknowledgement, body);
 }
 
 void ServerConversation::SendCommand(uint32_t stream_id, const std::vector<Value>& values) {

@@ -1,7 +1,7 @@
 #pragma once
 // The server's half of an RTMP connection: handshake, chunks, commands. Sans I/O.
 //
-//   conversation.Append(bytes);
+//   conversation.Append(bytes, now_ms);
 //   while (event = conversation.Next()) act on it;
 //   send conversation.TakeOutput();
 //
@@ -18,10 +18,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gateways/rtmp/protocol/ack_window.h"
+#include "gateways/rtmp/protocol/allowance.h"
 #include "gateways/rtmp/protocol/chunk_reader.h"
 #include "gateways/rtmp/protocol/chunk_writer.h"
 #include "gateways/rtmp/protocol/events.h"
 #include "gateways/rtmp/protocol/handshake.h"
+#include "gateways/rtmp/protocol/login.h"
 #include "media/amf/value.h"
 
 namespace millrace::rtmp {
@@ -30,6 +33,11 @@ struct ConversationOptions {
   ChunkLimits limits;
   uint32_t chunk_size = 60'000;      // of what we send, media included
   uint32_t window_size = 2'500'000;  // of acknowledgements, both ways
+  // Of commands and pings, whatever wants an answer. Clients need about ten to begin.
+  uint32_t command_burst = 100;
+  uint32_t commands_per_second = 20;
+  // Who may publish; must outlive the conversation. Everybody where there is none.
+  const Login* login = nullptr;
 };
 
 // What the client is told when it is turned away.
@@ -44,8 +52,9 @@ class ServerConversation {
  public:
   ServerConversation(const ConversationOptions& options, HmacSha256 hmac, RandomBytes random);
 
-  // Bytes that were received; they must stay valid until Next() says "not yet".
-  void Append(media::Bytes bytes);
+  // Bytes that were received; they must stay valid until Next() says "not yet". `now_ms` is
+  // monotonic, and the same clock for all conversations of a Login.
+  void Append(media::Bytes bytes, int64_t now_ms);
   // The next event, nothing where all bytes are used up, or the final error (media::FaultName names
   // it).
   absl::StatusOr<std::optional<Event>> Next();
@@ -76,19 +85,20 @@ class ServerConversation {
   absl::Status OnUserControl(media::Bytes body);
   absl::Status OnCommand(media::Bytes body);
   absl::Status OnConnect(double transaction, const std::vector<media::amf::Value>& values);
+  bool MayConnect(double transaction, const media::amf::Value& object);
   void OnPublish(std::string_view key);
   void OnPlay(std::string_view key);
   void OnUnpublish(std::string_view command, double transaction, std::string_view key);
-  void OnRelease();
   void OnData(const Message& message);
   absl::Status OnAggregate(const Message& message);
   void OnMedia(MessageType type, int64_t timestamp_ms, media::Payload body);
-  void Acknowledge();
+  void Count(media::Bytes bytes);
 
   void SendCommand(uint32_t stream_id, const std::vector<media::amf::Value>& values);
   void SendData(const std::vector<media::amf::Value>& values);
   void SendResult(double transaction, media::amf::Value first, media::amf::Value second);
   void SendStatus(std::string_view level, std::string_view code, std::string_view text);
+  void SendControls();
   void SendControl(MessageType type, media::Bytes body);
   void SendUserControl(UserControl event, uint32_t value);
 
@@ -109,9 +119,10 @@ class ServerConversation {
   std::string key_;    // of the stream that is published or played: what the client calls it
   bool reset_ = true;  // the play that is pending wants NetStream.Play.Reset
 
-  uint64_t received_ = 0;
-  uint64_t acknowledged_ = 0;
-  uint32_t peer_window_;  // acknowledge after so many bytes
+  Identity identity_;  // who logged in at connect
+  AckWindow received_;
+  Allowance commands_;
+  int64_t now_ms_ = 0;
 };
 
 }  // namespace millrace::rtmp

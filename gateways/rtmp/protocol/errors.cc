@@ -28,6 +28,12 @@ const char* RtmpErrorName(RtmpError error) {
       return "rtmp_command_before_connect";
     case RtmpError::kBadAggregate:
       return "rtmp_bad_aggregate";
+    case RtmpError::kAmfLimit:
+      return "rtmp_amf_limit";
+    case RtmpError::kCommandFlood:
+      return "rtmp_command_flood";
+    case RtmpError::kLoginFailed:
+      return "rtmp_login_failed";
   }
   return "rtmp_unknown";
 }

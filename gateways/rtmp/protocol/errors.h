@@ -12,7 +12,7 @@ enum class RtmpError {
   kHandshakeVersion,     // C0 is not 3: RTMPE, TLS or HTTP on the wrong port
   kChunkWithoutHeader,   // fmt 2 or 3 first on a chunk stream: there is nothing to repeat
   kHeaderInsideMessage,  // fmt 0 to 2 while the chunk stream's message is incomplete
-  kTooManyChunkStreams,
+  kTooManyChunkStreams,  // with an incomplete message at once
   kMessageTooLong,
   kPartialTooLarge,  // all incomplete messages of the connection together
   kBadChunkSize,     // 0, or above 2^31 - 1
@@ -20,6 +20,9 @@ enum class RtmpError {
   kBadCommand,       // AMF that does not decode, or does not begin with a name
   kCommandBeforeConnect,
   kBadAggregate,  // sub-messages that do not fit their aggregate
+  kAmfLimit,      // a command that is nested too deep, or holds too much or too long values
+  kCommandFlood,  // more commands and pings than any client has use for
+  kLoginFailed,   // a wrong user or password, or none where publishing takes one
 };
 const char* RtmpErrorName(RtmpError error);  // "rtmp_handshake_version" …
 

@@ -21,11 +21,21 @@ struct Connected {
 // Answer with AcceptPublish or RejectPublish; media may follow before that.
 struct PublishRequest {
   Target target;
+  std::string user;  // who logged in; empty where nobody had to
 };
 
 // Answer with PlayStarting or PlayFailed.
 struct PlayRequest {
   Target target;
+};
+
+// The client was turned away for want of a login, and told so: send what there is to say and hang
+// up.
+struct LoginRefused {
+  bool asked = false;  // a step of Adobe's login: the client comes back with more
+  std::string stream;  // or the application, where it got no further
+  std::string user;    // who it said it was, perhaps empty
+  std::string text;    // what it was told
 };
 
 // FCUnpublish, closeStream or deleteStream of who publishes. Answered already.
@@ -50,7 +60,12 @@ struct Metadata {
   media::amf::Value value;  // object or ECMA array
 };
 
-using Event = std::variant<Connected, PublishRequest, PlayRequest, UnpublishRequest, StopRequest,
-                           VideoData, AudioData, Metadata>;
+// Data that was left out because of what is wrong with it.
+struct Ignored {
+  std::string fault;  // "amf_too_many_values" …
+};
+
+using Event = std::variant<Connected, PublishRequest, PlayRequest, LoginRefused, UnpublishRequest,
+                           StopRequest, VideoData, AudioData, Metadata, Ignored>;
 
 }  // namespace millrace::rtmp

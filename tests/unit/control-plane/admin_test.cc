@@ -260,5 +260,16 @@ TEST_F(AdminTest, ConfigurationIsShown) {
   EXPECT_EQ(response.revision(), 1u);
 }
 
+TEST(AdminConfiguration, PasswordsOfPublishersAreNotShown) {
+  ServerOptions options;
+  (*options.configuration.mutable_defaults()->mutable_publishers())["joe"] = "s3cret";
+  TestCluster cluster(std::move(options));
+  grpc::ClientContext context;
+  v1::GetConfigurationResponse response;
+  ASSERT_TRUE(cluster.admin().GetConfiguration(&context, {}, &response).ok());
+  EXPECT_EQ(response.DebugString().find("s3cret"), std::string::npos);
+  EXPECT_THAT(response.yaml(), HasSubstr("joe: (hidden)"));
+}
+
 }  // namespace
 }  // namespace millrace::control

@@ -63,6 +63,7 @@ class Dir : public testing::Test {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Pair;
 
 TEST_F(Dir, CountsViewersByStream) {
   Attach("gw-1");
@@ -72,7 +73,7 @@ TEST_F(Dir, CountsViewersByStream) {
   Open("gw-2", "s3", "live/a", v1::ROLE_PUBLISHER);
   EXPECT_EQ(directory_.stream("live/a")->viewers(), 2u);
   EXPECT_EQ(directory_.stream("live/a")->state(), v1::STREAM_WAITING);
-  EXPECT_THAT(directory_.NodesWithSessions("live/a"), ElementsAre("gw-1", "gw-2"));
+  EXPECT_THAT(directory_.SessionsByNode("live/a"), ElementsAre(Pair("gw-1", 1u), Pair("gw-2", 2u)));
   Open("gw-2", "s2", "live/b");  // moved on
   EXPECT_EQ(directory_.stream("live/a")->viewers(), 1u);
   EXPECT_EQ(directory_.stream("live/b")->viewers(), 1u);

@@ -46,6 +46,7 @@ TEST(AacDepacketizer, Hbr) {
       {"like ADTS, but longer than the unit",
        {{0, "0010 0048 fff14c80023ffc2122", true}},
        {{0, "fff14c80023ffc2122", kClosed}}},
+      {"a fragment, then an empty unit", {{0, "0010 0028 2101"}, {1024, "0010 0000", true}}, {}},
       {"a packet lost",
        {{0, "0010 0008 21", true}, {2048, "0010 0008 22", true, 1}},
        {{0, "21", kClosed}, {2048, "22", kClosed, true}}},

@@ -35,6 +35,19 @@ TEST(G711, LastsAsItsSamples) {
   EXPECT_EQ(FaultName(stereo.Push(PacketOf({2, "d5"}), units)), "rtp_payload_truncated");
 }
 
+TEST(G711, TheFirstUnitOfARestartSaysSo) {
+  std::vector<AccessUnit> units;
+  G711Depacketizer depacketizer;
+  ASSERT_TRUE(depacketizer.Push(PacketOf({0, "d5"}), units).ok());
+  ASSERT_TRUE(depacketizer.Push(PacketOf({77, "", false, 0, true}), units).ok());
+  ASSERT_TRUE(depacketizer.Push(PacketOf({78, "d5"}), units).ok());
+  ASSERT_TRUE(depacketizer.Push(PacketOf({79, "d5"}), units).ok());
+  ASSERT_EQ(units.size(), 3u);
+  EXPECT_FALSE(units[0].restart);
+  EXPECT_TRUE(units[1].restart);
+  EXPECT_FALSE(units[2].restart);
+}
+
 TEST(G711, CutsFramesAtSamples) {
   G711Packetizer packetizer({.payload_type = 8, .clock_rate = 8000, .max_packet_bytes = 64 + 1},
                             {.channels = 2});

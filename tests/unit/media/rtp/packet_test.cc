@@ -90,5 +90,38 @@ TEST(Packet, UnwrapsSequenceNumbers) {
   EXPECT_EQ(unwrap(0), 65536);
 }
 
+TEST(Ticks, SamplesComeBackExactly) {
+  for (uint32_t rate : {8000u, 44100u, 48000u, 90000u}) {
+    for (int64_t samples : {int64_t{0}, int64_t{1}, int64_t{1024}, int64_t{1'000'000'007},
+                            int64_t{86'400} * 365 * rate}) {
+      EXPECT_EQ(TicksFromNs(NsFromTicks(samples, rate), rate), samples);
+      EXPECT_EQ(TicksFromNs(NsFromTicks(-samples, rate), rate), -samples);
+    }
+  }
+  EXPECT_EQ(NsFromTicks(-1, 90'000), -11'112);  // rounded down
+}
+
+TEST(PacketSet, ViewersDifferInTheHeaderAlone) {
+  PacketSetBuilder builder(97, int64_t{0x1'ffff'fff0});
+  const Payload payload = Payload::FromVector(Hex("aabb"));
+  builder.Hold(payload);
+  builder.Begin();
+  builder.Header({1, 2});
+  builder.Piece(payload.bytes());
+  builder.Begin(true, 0x20);
+  builder.Piece(payload.bytes().first(1));
+  const PacketSet set = builder.Finish();
+  ASSERT_EQ(set.size(), 2u);
+  EXPECT_EQ(set.payload_bytes(), 5u);
+  EXPECT_EQ(set.payload_size(0), 4u);
+  EXPECT_EQ(ToHex(set.pieces(0)[0]), "0102");
+  EXPECT_EQ(set.pieces(0)[1].data(), payload.data());
+  uint8_t header[kHeaderSize];
+  set.WriteHeader(0, 65535, 1, 0xabcd, header);
+  EXPECT_EQ(ToHex(header), "8061fffffffffff10000abcd");
+  set.WriteHeader(1, 0, 1, 0xabcd, header);
+  EXPECT_EQ(ToHex(header), "80e10000000000110000abcd");
+}
+
 }  // namespace
 }  // namespace millrace::media::rtp

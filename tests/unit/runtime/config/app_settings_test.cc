@@ -51,6 +51,29 @@ TEST(AppSettings, TheLongestNameWins) {
   EXPECT_EQ(ResolveApp(configuration, "").flush(), 0u);
 }
 
+TEST(AppSettings, PublishersOfAnApplicationTakeThePlaceOfTheDefaults) {
+  v1::Configuration configuration;
+  (*configuration.mutable_defaults()->mutable_publishers())["ann"] = "a";
+  (*(*configuration.mutable_applications())["live"].mutable_publishers())["joe"] = "j";
+  (*configuration.mutable_applications())["vod"].set_publish_login(v1::in_key);
+  const v1::AppSettings live = ResolveApp(configuration, "live/cam1");
+  EXPECT_EQ(live.publishers_size(), 1);
+  EXPECT_EQ(live.publishers().at("joe"), "j");
+  EXPECT_EQ(live.publish_login(), v1::challenge);
+  EXPECT_EQ(ResolveApp(configuration, "vod").publishers().at("ann"), "a");
+  EXPECT_TRUE(ResolveApp(v1::Configuration(), "live").publishers().empty());
+}
+
+TEST(AppSettings, PasswordsAreHidden) {
+  v1::Configuration configuration;
+  (*configuration.mutable_defaults()->mutable_publishers())["ann"] = "s3cret";
+  (*(*configuration.mutable_applications())["live"].mutable_publishers())["joe"] = "s3cret";
+  const v1::Configuration shown = WithoutSecrets(configuration);
+  EXPECT_EQ(shown.DebugString().find("s3cret"), std::string::npos);
+  EXPECT_EQ(shown.applications().at("live").publishers().at("joe"), kHidden);
+  EXPECT_TRUE(MessageDifferencer::Equals(WithoutSecrets({}), v1::Configuration()));
+}
+
 TEST(AppSettings, DefaultsAreFilledInOnce) {
   v1::Configuration file;
   file.mutable_http()->add_allow_origins("https://example.org");

@@ -41,6 +41,10 @@ applications:
   live: {flush: 0, wait_timeout: "5s"}
   site3/gate:
     grace: 1m30s
+    publish_login: in_key
+    publishers:
+      joe: "s3 cret: #1"
+      ann@example.org: 1234
 rtmp:
   chunk_size: 4096
 http:
@@ -61,6 +65,11 @@ public_host: media.example.org
   EXPECT_EQ(configuration.applications().at("live").wait_timeout(), 5'000u);
   EXPECT_EQ(configuration.applications().at("site3/gate").grace(), 90'000u);
   EXPECT_EQ(configuration.rtmp().chunk_size(), 4'096u);
+  const auto& publishers = configuration.applications().at("site3/gate").publishers();
+  EXPECT_EQ(publishers.size(), 2u);
+  EXPECT_EQ(publishers.at("joe"), "s3 cret: #1");
+  EXPECT_EQ(publishers.at("ann@example.org"), "1234");
+  EXPECT_EQ(configuration.applications().at("site3/gate").publish_login(), v1::in_key);
   EXPECT_THAT(configuration.http().trusted_proxies(),
               testing::ElementsAre("10.0.0.0/8", "2001:db8::1"));
   EXPECT_TRUE(configuration.metrics().per_stream());
@@ -152,6 +161,18 @@ const Case kCases[] = {
      "https://example.org\n"},
     {"Application", "applications: {a//b: {}}\n",
      "1:16: `a//b` is not an application: write live or site3/gate\n"},
+    {"User", "defaults: {publishers: {\"joe&user=ann\": x}}\n",
+     "1:25: `joe&user=ann` is not a user: write up to 64 characters, no spaces and none of "
+     "?&=/%+#\n"},
+    {"Password", "defaults: {publishers: {joe: \"\"}}\n",
+     "1:30: `defaults.publishers.joe`: a password has 1 to 128 characters, no control characters, "
+     "and is not what `config show` writes in place of one\n"},
+    {"HiddenPassword", "defaults: {publishers: {joe: (hidden)}}\n",
+     "1:30: `defaults.publishers.joe`: a password has"},
+    {"PasswordIsAList", "defaults: {publishers: {joe: [a, b]}}\n",
+     "1:30: `defaults.publishers.joe` takes one value\n"},
+    {"UserTwice", "defaults: {publishers: {joe: a, joe: b}}\n",
+     "1:33: `defaults.publishers.joe` is set twice, first in line 1\n"},
     {"PartLongerThanSegment", "defaults:\n  segment_target: 1s\n  part_target: 2s\n",
      "3:16: `defaults`: part_target (2s) must not be longer than segment_target (1s)\n"},
     {"PartOfAnother", "defaults: {part_target: 2s}\napplications:\n  live: {segment_target: 1s}\n",
@@ -223,6 +244,11 @@ TEST(Yaml, WhatIsWrittenIsReadBack) {
   (*configuration.mutable_applications())["a b: c/#d"].set_publish_policy(v1::reject);
   (*configuration.mutable_applications())["site/ünï"];
   (*configuration.mutable_applications())["true"].set_grace(1);
+  auto& publishers = *(*configuration.mutable_applications())["live"].mutable_publishers();
+  for (const char* word :
+       {"a", "true", "~", "null", "0x10", "- b", "a: b", "#", "*x", "\"", "ünï"}) {
+    publishers["user" + std::to_string(publishers.size())] = word;
+  }
   configuration.add_routers("tcp://[::1]:5555");
   const std::string text = WriteYaml(configuration);
   EXPECT_TRUE(MessageDifferencer::Equals(Read(text), configuration)) << text;

@@ -67,6 +67,8 @@ struct Case {
   std::string error = {};
 };
 
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+
 std::vector<Case> Cases() {
   return {
       {"one chunk", "04 000064 000003 08 01000000 'abc'", {{8, 100, "abc"}}},
@@ -90,7 +92,7 @@ std::vector<Case> Cases() {
       {"fmt 3 repeats the delta",
        "04 000064 000001 08 01000000 'a' 84 000017 'b' C4 'c' C4 'd'",
        {{8, 100, "a"}, {8, 123, "b"}, {8, 146, "c"}, {8, 169, "d"}}},
-      {"fmt 3 after fmt 0 repeats a short timestamp",
+      {"FMLE: fmt 3 after fmt 0 repeats a short timestamp",
        "04 000014 000001 08 01000000 'a' C4 'b' C4 'c'",
        {{8, 20, "a"}, {8, 40, "b"}, {8, 60, "c"}}},
       {"fmt 3 after fmt 0 does not repeat hours",
@@ -208,16 +210,20 @@ std::vector<Case> Cases() {
   };
 }
 
-TEST(ChunkReader, Cases) {
-  for (const Case& one : Cases()) {
-    SCOPED_TRACE(one.name);
-    const std::vector<uint8_t> bytes = Hex(one.bytes);
-    tests::WriteSeed("rtmp_chunk_reader_fuzz", one.name, bytes);
-    const Outcome outcome = Read(bytes);
-    EXPECT_THAT(outcome.messages, testing::ElementsAreArray(one.messages));
-    EXPECT_EQ(outcome.error, one.error);
-  }
+// One test a case, by its name.
+class ChunkReaderCase : public testing::TestWithParam<Case> {};
+
+TEST_P(ChunkReaderCase, IsRead) {
+  const Case& one = GetParam();
+  const std::vector<uint8_t> bytes = Hex(one.bytes);
+  tests::WriteSeed("rtmp_chunk_reader_fuzz", one.name, bytes);
+  const Outcome outcome = Read(bytes);
+  EXPECT_THAT(outcome.messages, testing::ElementsAreArray(one.messages));
+  EXPECT_EQ(outcome.error, one.error);
 }
+
+INSTANTIATE_TEST_SUITE_P(All, ChunkReaderCase, testing::ValuesIn(Cases()),
+                         [](const auto& test) { return tests::TestName(test.param.name); });
 
 std::vector<uint8_t> Write(uint32_t chunk_size, uint32_t timestamp_ms, size_t size) {
   std::vector<uint8_t> bytes;
@@ -260,14 +266,54 @@ TEST(ChunkReader, LimitsPartialMessagesTogether) {
   EXPECT_EQ(outcome.error, "rtmp_partial_too_large");
 }
 
-TEST(ChunkReader, LimitsChunkStreams) {
+TEST(ChunkReader, LimitsIncompleteMessagesAtOnce) {
   const ChunkLimits limits{.max_message = 1000, .max_partial = 1500, .max_chunk_streams = 3};
-  std::string bytes;
-  for (const char* id : {"03", "04", "05", "06"})
-    bytes += std::string(id) + "000000000001 08 01000000 'a'";
-  const Outcome outcome = Read(Hex(bytes), limits);
-  EXPECT_EQ(outcome.messages.size(), 3u);
-  EXPECT_EQ(outcome.error, "rtmp_too_many_chunk_streams");
+  std::string bytes = "02 000000 000004 01 00000000 00000001";
+  for (const char* id : {"03", "04"}) bytes += std::string(id) + "000000 000002 08 01000000 'a'";
+  // The control chunk stream is idle and makes room; then nobody can.
+  EXPECT_EQ(Read(Hex(bytes + "05 000000 000002 08 01000000 'a'"), limits).error, "");
+  EXPECT_EQ(Read(Hex(bytes + "05 000000 000002 08 01000000 'a'"
+                             "06 000000 000002 08 01000000 'a'"),
+                 limits)
+                .error,
+            "rtmp_too_many_chunk_streams");
+}
+
+// The header of the chunk stream that was idle longest is forgotten.
+TEST(ChunkReader, ForgetsIdleChunkStreams) {
+  const ChunkLimits limits{.max_message = 1000, .max_partial = 1500, .max_chunk_streams = 2};
+  const std::string used =
+      "03 000001 000001 08 01000000 'a' 04 000002 000001 08 01000000 'b'"
+      "C3 'c' 05 000003 000001 08 01000000 'd' C3 'e'";
+  const Outcome outcome = Read(Hex(used + "C4 'f'"), limits);
+  EXPECT_EQ(outcome.messages.size(), 5u);
+  EXPECT_EQ(outcome.error, "rtmp_chunk_without_header");
+  EXPECT_EQ(Read(Hex(used + "44 000001 000001 08 'f'"), limits).error, "rtmp_chunk_without_header");
+  EXPECT_EQ(Read(Hex(used + "04 000001 000001 08 01000000 'f'"), limits).messages.size(), 6u);
+}
+
+// All that three bytes can name: each costs the message that it carries, and nothing for long.
+TEST(ChunkReader, AllChunkStreamsThatThereAre) {
+  std::vector<uint8_t> bytes;
+  media::ByteWriter writer(bytes);
+  constexpr uint32_t kAll = 65'536;
+  for (uint32_t id = 0; id < kAll; ++id) {
+    writer.U8(0x01);
+    writer.U8(static_cast<uint8_t>(id));
+    writer.U8(static_cast<uint8_t>(id >> 8));
+    writer.Append(Hex("000000 000001 08 01000000 'a'"));
+  }
+  ChunkReader reader;
+  reader.Append(bytes);
+  uint32_t count = 0;
+  while (true) {
+    const auto message = reader.Next();
+    ASSERT_TRUE(message.ok());
+    if (!message->has_value()) break;
+    ++count;
+  }
+  EXPECT_EQ(count, kAll);
+  EXPECT_LE(reader.chunk_streams(), 64u);
 }
 
 // The last chunk of a peer that does not repeat extended timestamps may be shorter than the 4 bytes

@@ -6,13 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "gateways/rtmp/crypto.h"
-#include "media/base/fault.h"
 #include "tests/support/hex.h"
 #include "tests/support/seeds.h"
 #include "tests/support/split_feed.h"
-#include "tests/unit/gateways/rtmp/protocol/handshake_peer.h"
-#include "tests/unit/gateways/rtmp/protocol/test_client.h"
+#include "tests/unit/gateways/rtmp/protocol/dialogue.h"
 
 namespace millrace::rtmp {
 namespace {
@@ -25,73 +22,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using tests::Hex;
 
-std::string Describe(const Event& event) {
-  struct Visitor {
-    std::string operator()(const Connected& one) {
-      return "connected " + one.app + " " + one.user_agent;
-    }
-    std::string operator()(const PublishRequest& one) { return "publish " + Text(one.target); }
-    std::string operator()(const PlayRequest& one) { return "play " + Text(one.target); }
-    std::string operator()(const UnpublishRequest&) { return "unpublish"; }
-    std::string operator()(const StopRequest&) { return "stop"; }
-    std::string operator()(const VideoData& one) {
-      return "video " + std::to_string(one.timestamp_ms) + " " +
-             std::string(media::AsText(one.body.bytes()));
-    }
-    std::string operator()(const AudioData& one) {
-      return "audio " + std::to_string(one.timestamp_ms) + " " +
-             std::string(media::AsText(one.body.bytes()));
-    }
-    std::string operator()(const Metadata& one) {
-      std::string text = "metadata " + std::to_string(one.timestamp_ms);
-      for (const auto& property : one.value.properties()) text += " " + property.key;
-      return text;
-    }
-    static std::string Text(const Target& target) {
-      std::string text = target.stream;
-      for (const auto& [key, value] : target.params) text += " " + key + "=" + value;
-      return text;
-    }
-  };
-  return std::visit(Visitor{}, event);
-}
-
-// A conversation whose handshake is done.
-class Dialogue {
- public:
-  explicit Dialogue(const ConversationOptions& options = {})
-      : conversation_(options, OpenSslHmacSha256, PredictableBytes()) {
-    EXPECT_THAT(Feed(WholeHandshake()), IsEmpty());
-    EXPECT_EQ(conversation_.TakeOutput().size(), 1 + 2 * kHandshakeSize);
-  }
-
-  std::vector<std::string> Feed(media::Bytes bytes) {
-    std::vector<std::string> events;
-    conversation_.Append(bytes);
-    while (true) {
-      auto event = conversation_.Next();
-      if (!event.ok()) {
-        error_ = media::FaultName(event.status());
-        return events;
-      }
-      if (!event->has_value()) return events;
-      events.push_back(Describe(**event));
-    }
-  }
-  std::vector<std::string> Feed(const ClientBytes& client) { return Feed(client.bytes()); }
-  std::vector<std::string> Answers() { return server_.Read(conversation_.TakeOutput()); }
-
-  ServerConversation& operator*() { return conversation_; }
-  ServerConversation* operator->() { return &conversation_; }
-  const std::string& error() const { return error_; }
-  Values last() const { return server_.last(); }
-
- private:
-  ServerConversation conversation_;
-  ServerBytes server_;
-  std::string error_;
-};
-
 struct Case {
   std::string name;
   ClientBytes client;
@@ -100,6 +30,8 @@ struct Case {
   std::string error = {};
 };
 
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
+
 const std::vector<std::string> kConnected = {"window 2500000", "bandwidth 2500000 2",
                                              // Set Chunk Size is obeyed, not seen
                                              "_result 1 NetConnection.Connect.Success", "onBWDone"};
@@ -107,6 +39,13 @@ const std::vector<std::string> kConnected = {"window 2500000", "bandwidth 250000
 ClientBytes Client() { return ClientBytes().Connect(); }
 
 std::vector<uint8_t> Ping() { return Hex("0006 00001234"); }
+
+// `name` and objects within objects.
+std::vector<uint8_t> Deep(std::string_view name, int depth) {
+  media::amf::Value value = 1;
+  for (int i = 0; i < depth; ++i) value = MakeObject({{"o", std::move(value)}});
+  return Amf({name, 0, std::move(value)});
+}
 
 std::vector<Case> Cases() {
   std::vector<Case> cases;
@@ -169,6 +108,34 @@ std::vector<Case> Cases() {
       {"connected live test", "publish live/a"}, {"onStatus NetStream.Publish.BadName"});
   add("play while publishing", Client().Publish("a").Play("b"),
       {"connected live test", "publish live/a"}, {"onStatus NetStream.Play.Failed"});
+  add("Flash: connect and metadata switch to AMF 3 by marker 0x11",
+      ClientBytes()
+          .Raw(MessageType::kCommandAmf3,
+               Hex("00 02 0007 'connect' 00 3FF0000000000000"
+                   "11 0A 0B 01 07 'app' 06 09 'live' 0B 'tcUrl' 06 1B 'rtmp://h/live'"
+                   "11 'flashVer' 06 09 'test' 1D 'objectEncoding' 04 03 01"))
+          .Publish()
+          .Raw(MessageType::kDataAmf3,
+               Hex("00 02 000D '@setDataFrame' 11 06 15 'onMetaData' 11 0A 0B 01 03 'w' 04 05 01")),
+      {"connected live test", "publish live/cam1", "metadata 0 w"});
+  add("Flash: an AMF 3 command with everything in AMF 3",
+      Client().Raw(MessageType::kCommandAmf3,
+                   Hex("00 11 06 09 'play' 11 04 00 11 01 11 06 03 'a'")),
+      {"connected live test", "play live/a"});
+  add("FMLE: releaseStream and FCPublish without a transaction",
+      Client()
+          .Command({"releaseStream", 0, Null{}, "cam1"})
+          .Command({"FCPublish", 0, Null{}, "cam1"})
+          .Publish(),
+      {"connected live test", "publish live/cam1"}, {"onFCPublish NetStream.Publish.Start"});
+  add("OBS: everything in Server, an empty key",
+      ClientBytes().Connect("live/cam1?token=x", "rtmp://h/live/cam1?token=x").Publish(""),
+      {"connected live/cam1?token=x test", "publish live/cam1 token=x"});
+  add("quoted tcUrl, arguments in three places",
+      ClientBytes().Connect("live?b=2", "\"rtmp://h/live?a=1\"").Publish("cam1?c=3"),
+      {"connected live?b=2 test", "publish live/cam1 a=1 b=2 c=3"});
+  add("mpv: flv prefix, only the key", Client().Command({"play", 0, Null{}, "flv:cam1"}),
+      {"connected live test", "play live/cam1"});
   add("unknown commands with and without a transaction",
       Client().Command({"custom", 9, Null{}}).Command({"other", 0, Null{}}),
       {"connected live test"}, {"_result 9"});
@@ -222,6 +189,26 @@ std::vector<Case> Cases() {
                              5000),
       {"connected live test", "publish live/cam1", "video 5000 v", "audio 5010 ab",
        "video 4999 w"});
+  add("FMS: aggregate with metadata of both kinds",
+      Client().Publish().Raw(
+          MessageType::kAggregate,
+          Hex("12 00001B 000000 00 000000 02 000A 'onMetaData' 03 0001 'w' 05 000009"
+              "   02 0003 'end' 00000026"
+              "0F 000016 000000 00 000000 00 02 000A 'onMetaData' 03 0001 'h' 05 000009"
+              "   00000021"
+              "09 000001 000000 00 000000 'v' 0000000C"),
+          0xFFFFFF),
+      {"connected live test", "publish live/cam1", "metadata 16777215 w", "metadata 16777215 h",
+       "video 16777215 v"});
+  add("FMS: an aggregate's clock in four bytes",
+      Client().Publish().Raw(MessageType::kAggregate,
+                             Hex("09 000001 FFFFFF 00 000000 'v' 0000000C"
+                                 "09 000001 000020 01 000000 'w' 0000000C"),
+                             40),
+      {"connected live test", "publish live/cam1", "video 40 v", "video 73 w"});
+  add("aggregate: nothing but its beginning",
+      Client().Publish().Raw(MessageType::kAggregate, Hex("09 0000")),
+      {"connected live test", "publish live/cam1"});
   add("aggregate: a part beyond its end",
       Client().Publish().Raw(MessageType::kAggregate, Hex("09 000009 000000 00 000000 'v'")),
       {"connected live test", "publish live/cam1"}, {}, "rtmp_bad_aggregate");
@@ -231,6 +218,16 @@ std::vector<Case> Cases() {
       {"connected live test"}, {}, "rtmp_bad_command");
   add("a command without a name", Client().Raw(MessageType::kCommandAmf0, Amf({1})),
       {"connected live test"}, {}, "rtmp_bad_command");
+  add("a command nested too deep", Client().Raw(MessageType::kCommandAmf0, Deep("play", 40)),
+      {"connected live test"}, {}, "rtmp_amf_limit");
+  add("a command with too many values",
+      Client().Raw(MessageType::kCommandAmf0, Amf(Values(2000, "play"))), {"connected live test"},
+      {}, "rtmp_amf_limit");
+  add("a key that is too long", Client().Publish(std::string(20'000, 'k')), {"connected live test"},
+      {}, "rtmp_amf_limit");
+  add("metadata nested too deep",
+      Client().Publish().Raw(MessageType::kDataAmf0, Deep("onMetaData", 40)).Video(0, "key"),
+      {"connected live test", "publish live/cam1", "ignored amf_too_deep", "video 0 key"});
   add("an empty command", Client().Raw(MessageType::kCommandAmf0, {}), {"connected live test"});
   add("short ping", Client().Raw(MessageType::kUserControl, Hex("0006 00")),
       {"connected live test"}, {}, "rtmp_short_control");
@@ -246,33 +243,36 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
-TEST(Conversation, Cases) {
-  for (const Case& one : Cases()) {
-    SCOPED_TRACE(one.name);
-    tests::WriteSeed("rtmp_conversation_fuzz", one.name, one.client.bytes());
-    const Outcome outcome = tests::ExpectSameForAllSplits(one.client.bytes(), [](auto feed) {
-      Outcome result;
-      Dialogue dialogue;
-      feed([&](std::span<const uint8_t> piece) {
-        if (!dialogue.error().empty()) return;
-        for (std::string& event : dialogue.Feed(piece)) result.events.push_back(std::move(event));
-      });
-      result.answers = dialogue.Answers();
-      result.error = dialogue.error();
-      return result;
+// One test a case, by its name.
+class ConversationCase : public testing::TestWithParam<Case> {};
+
+TEST_P(ConversationCase, IsUnderstood) {
+  const Case& one = GetParam();
+  tests::WriteSeed("rtmp_conversation_fuzz", one.name, one.client.bytes());
+  const Outcome outcome = tests::ExpectSameForAllSplits(one.client.bytes(), [](auto feed) {
+    Outcome result;
+    Dialogue dialogue;
+    feed([&](std::span<const uint8_t> piece) {
+      if (!dialogue.error().empty()) return;
+      for (std::string& event : dialogue.Feed(piece)) result.events.push_back(std::move(event));
     });
-    EXPECT_THAT(outcome.events, testing::ElementsAreArray(one.events));
-    EXPECT_EQ(outcome.error, one.error);
-    if (one.error == "rtmp_command_before_connect") continue;
-    std::vector<std::string> answers = kConnected;
-    answers.insert(answers.end(), one.answers.begin(), one.answers.end());
-    EXPECT_THAT(outcome.answers, testing::ElementsAreArray(answers));
-  }
+    result.answers = dialogue.Answers();
+    result.error = dialogue.error();
+    return result;
+  });
+  EXPECT_THAT(outcome.events, testing::ElementsAreArray(one.events));
+  EXPECT_EQ(outcome.error, one.error);
+  if (one.error == "rtmp_command_before_connect") return;
+  std::vector<std::string> answers = kConnected;
+  answers.insert(answers.end(), one.answers.begin(), one.answers.end());
+  EXPECT_THAT(outcome.answers, testing::ElementsAreArray(answers));
 }
 
-// OBS reads 128-byte chunks until told otherwise: no message before Set Chunk Size may need more
-// than one.
-TEST(Conversation, ChunkSizeIsSetBeforeAnyLongMessage) {
+INSTANTIATE_TEST_SUITE_P(All, ConversationCase, testing::ValuesIn(Cases()),
+                         [](const auto& test) { return tests::TestName(test.param.name); });
+
+// No message before Set Chunk Size may need more than one chunk of 128 bytes.
+TEST(Conversation, ObsReadsShortChunksUntilToldOtherwise) {
   Dialogue dialogue;
   dialogue.Feed(Client());
   const std::vector<uint8_t> output = dialogue->TakeOutput();
@@ -393,6 +393,71 @@ TEST(Conversation, AcknowledgesEachWindow) {
   EXPECT_LT(received - last, 1000u);
 }
 
+TEST(Conversation, CommandsAndPingsAreLimitedInTime) {
+  ConversationOptions options;
+  options.command_burst = 10;
+  options.commands_per_second = 2;
+  Dialogue dialogue(options);
+  dialogue.now_ms = 5000;
+  ClientBytes nine;
+  for (int i = 0; i < 9; ++i) nine.Command({"x", 0, Null{}});
+  dialogue.Feed(Client());
+  dialogue.Feed(nine);
+  EXPECT_EQ(dialogue.error(), "");
+  dialogue.now_ms += 1000;
+  dialogue.Feed(ClientBytes().Command({"x", 0, Null{}}).Raw(MessageType::kUserControl, Ping()));
+  EXPECT_EQ(dialogue.error(), "");
+  // Media is no command.
+  EXPECT_THAT(dialogue.Feed(ClientBytes().Video(0)), IsEmpty());
+  EXPECT_EQ(dialogue.error(), "");
+  dialogue.Feed(ClientBytes().Raw(MessageType::kUserControl, Ping()));
+  EXPECT_EQ(dialogue.error(), "rtmp_command_flood");
+}
+
+TEST(Conversation, AFloodOfCommandsEndsTheConnectionWithoutAFloodOfAnswers) {
+  ClientBytes flood = Client();
+  for (int i = 0; i < 500; ++i) flood.Command({"FCPublish", 0, Null{}, std::string(100, 'k')});
+  tests::WriteSeed("rtmp_conversation_fuzz", "a flood of commands", flood.bytes());
+  Dialogue dialogue;
+  dialogue.Feed(flood);
+  EXPECT_EQ(dialogue.error(), "rtmp_command_flood");
+  EXPECT_LT(dialogue->TakeOutput().size(), 64u << 10);
+}
+
+TEST(Conversation, NamesAreRepeatedInPart) {
+  Dialogue dialogue;
+  dialogue.Feed(Client());
+  dialogue.Answers();
+  dialogue.Feed(ClientBytes().Command({"FCPublish", 0, Null{}, std::string(10'000, 'k')}));
+  dialogue.Answers();
+  EXPECT_EQ(dialogue.description(), std::string(255, 'k'));
+}
+
+TEST(AckWindow, CountGoesOnPast2To32) {
+  AckWindow window(2'500'000);
+  EXPECT_EQ(window.Receive(2'499'999), std::nullopt);
+  EXPECT_EQ(window.Receive(1), 2'500'000u);
+  EXPECT_EQ(window.Receive(0xFFFFFFFFu - 2'500'000u), 0xFFFFFFFFu);
+  EXPECT_EQ(window.Receive(2'499'999), std::nullopt);
+  EXPECT_EQ(window.Receive(2), 2'500'000u);
+  window.SetSize(0);
+  EXPECT_EQ(window.Receive(2'499'999), std::nullopt);
+  window.SetSize(10);
+  EXPECT_EQ(window.Receive(1), 5'000'000u);
+}
+
+TEST(Allowance, RefillsUpToItsBurst) {
+  Allowance allowance(2, 1);
+  EXPECT_TRUE(allowance.Take(100));
+  EXPECT_TRUE(allowance.Take(100));
+  EXPECT_FALSE(allowance.Take(100));
+  EXPECT_FALSE(allowance.Take(1099));
+  EXPECT_TRUE(allowance.Take(1100));
+  EXPECT_TRUE(allowance.Take(INT64_MAX));
+  EXPECT_TRUE(allowance.Take(0));
+  EXPECT_FALSE(allowance.Take(0));
+}
+
 TEST(Conversation, ErrorStays) {
   Dialogue dialogue;
   dialogue.Feed(ClientBytes().CreateStream());
@@ -408,7 +473,7 @@ TEST(Conversation, HandshakeAndCommandsInOnePiece) {
     std::vector<std::string> seen;
     ServerConversation conversation({}, OpenSslHmacSha256, PredictableBytes());
     feed([&](std::span<const uint8_t> piece) {
-      conversation.Append(piece);
+      conversation.Append(piece, 0);
       while (true) {
         auto event = conversation.Next();
         ASSERT_TRUE(event.ok());

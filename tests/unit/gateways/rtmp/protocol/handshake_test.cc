@@ -91,8 +91,8 @@ TEST(Handshake, GoldenDigests) {
   }
 }
 
-// FFmpeg and librtmp check S1 and S2 like this.
-TEST(Handshake, ClientCanVerifyTheAnswer) {
+// Flash Player plays no H.264 without; FFmpeg and librtmp check S1 and S2 like this.
+TEST(Handshake, FlashAndFFmpegCanVerifyTheAnswer) {
   for (const Kind kind : {Kind::kKeyFirst, Kind::kDigestFirst}) {
     const std::vector<uint8_t> bytes = WholeHandshake(kind);
     const Outcome outcome = Shake(bytes);
@@ -108,6 +108,28 @@ TEST(Handshake, ClientCanVerifyTheAnswer) {
     const Digest proof = OpenSslHmacSha256(key, second.first(kHandshakeSize - 32), {});
     EXPECT_TRUE(std::equal(proof.begin(), proof.end(), second.end() - 32));
   }
+}
+
+TEST(Handshake, FFmpegSendsAC2ThatDoesNotFit) {
+  for (const Kind kind : {Kind::kSimple, Kind::kKeyFirst, Kind::kDigestFirst}) {
+    std::vector<uint8_t> bytes = WholeHandshake(kind);
+    for (size_t i = 1 + kHandshakeSize; i < bytes.size(); ++i) {
+      bytes[i] = static_cast<uint8_t>(i * 31);
+    }
+    bytes.push_back('x');
+    const Outcome outcome = Shake(bytes);
+    EXPECT_EQ(outcome.error, "");
+    EXPECT_EQ(outcome.rest, "x");
+  }
+}
+
+// Versions without a digest, and a time where others write zeros.
+TEST(Handshake, EncodersFillC1AsTheyLike) {
+  std::vector<uint8_t> bytes = WholeHandshake(Kind::kSimple);
+  for (size_t i = 1; i < 9; ++i) bytes[i] = 0xAB;
+  const Outcome outcome = Shake(bytes);
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_EQ(outcome.kind, Kind::kSimple);
 }
 
 TEST(Handshake, SimpleEchoesTheHello) {

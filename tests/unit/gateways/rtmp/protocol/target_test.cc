@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/seeds.h"
+
 namespace millrace::rtmp {
 namespace {
 
@@ -14,6 +16,8 @@ struct Case {
   const char* stream;
   Params params = {};
 };
+
+void PrintTo(const Case& one, std::ostream* out) { *out << one.name; }
 
 const Case kCases[] = {
     {"FFmpeg", "rtmp://host:1935/live", "live", "cam1", "live/cam1"},
@@ -48,10 +52,23 @@ const Case kCases[] = {
     {"an argument without a value", "", "live", "cam1?debug&=x", "live/cam1", {{"debug", ""}}},
     {"escapes in arguments", "", "live", "cam1?t=a%2Bb%3d", "live/cam1", {{"t", "a+b="}}},
     {"escapes in the name", "", "live", "caf%C3%A9%20%zz", "live/caf\xC3\xA9 %zz"},
-    {"quoted", "\"rtmp://host/live\"", "\"live\"", "'cam1'", "live/cam1"},
+    {"a camera that quotes everything", "\"rtmp://host/live\"", "\"live\"", "'cam1'", "live/cam1"},
     {"VLC and mpv: container prefix", "rtmp://host/live", "live", "mp4:cam1", "live/cam1"},
     {"container prefix of a deep key", "", "live", "flv:site/cam1", "live/site/cam1"},
     {"other colons stay", "", "live", "a:b", "live/a:b"},
+    {"Wirecast: arguments of tcUrl only",
+     "rtmp://host/live?user=joe&pass=x",
+     "live",
+     "cam1",
+     "live/cam1",
+     {{"user", "joe"}, {"pass", "x"}}},
+    {"FFmpeg and librtmp: login behind an address with arguments",
+     "rtmp://host/live?a=1?authmod=adobe&user=joe",
+     "live?a=1?authmod=adobe&user=joe&response=a+b/c==",
+     "cam1",
+     "live/cam1",
+     {{"a", "1"}, {"authmod", "adobe"}, {"user", "joe"}, {"response", "a+b/c=="}}},
+    {"app with a trailing slash and a query", "", "live/?t=1", "cam1", "live/cam1", {{"t", "1"}}},
     {"empty app", "rtmp://host/live", "", "cam1", "live/cam1"},
     {"empty app and URL", "", "", "live/cam1", "live/cam1"},
     {"app is a query", "rtmp://host/live", "?token=1", "cam1", "live/cam1", {{"token", "1"}}},
@@ -62,14 +79,18 @@ const Case kCases[] = {
     {"dots are for the session to refuse", "", "live", "../x", "live/../x"},
 };
 
-TEST(Target, Cases) {
-  for (const Case& one : kCases) {
-    SCOPED_TRACE(one.name);
-    const Target target = ResolveTarget(one.tc_url, one.app, one.key);
-    EXPECT_EQ(target.stream, one.stream);
-    EXPECT_THAT(target.params, testing::ElementsAreArray(one.params));
-  }
+// One test a case, by its name.
+class TargetCase : public testing::TestWithParam<Case> {};
+
+TEST_P(TargetCase, IsResolved) {
+  const Case& one = GetParam();
+  const Target target = ResolveTarget(one.tc_url, one.app, one.key);
+  EXPECT_EQ(target.stream, one.stream);
+  EXPECT_THAT(target.params, testing::ElementsAreArray(one.params));
 }
+
+INSTANTIATE_TEST_SUITE_P(All, TargetCase, testing::ValuesIn(kCases),
+                         [](const auto& test) { return tests::TestName(test.param.name); });
 
 TEST(Target, ParamsAreBounded) {
   std::string key = "cam1?";
