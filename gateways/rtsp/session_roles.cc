@@ -128,6 +128,12 @@ void Session::Kick(const rpc::KickOrder& order) {
 
 void Session::On(AnnounceRequest& event) {
   if (Refused(event.target)) return;
+  if (!node_.settings(event.target.stream).publishers().empty()) {
+    conversation_.Reject(403,
+                         "publishers of this application log in, which RTMP alone can: use that");
+    CloseGently("refused");
+    return;
+  }
   bool any = false;
   for (const auto& source : event.sources) any = any || Receiver::CanReceive(source);
   if (!any) {
