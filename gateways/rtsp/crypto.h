@@ -9,6 +9,7 @@
 
 namespace millrace::rtsp {
 
+std::array<uint8_t, 16> OpenSslMd5(media::Bytes bytes);
 void OpenSslRandom(std::span<uint8_t> out);
 
 }  // namespace millrace::rtsp

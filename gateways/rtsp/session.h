@@ -76,8 +76,10 @@ class Session final : public std::enable_shared_from_this<Session>,
   void OnEnded(stream::ViewerEnd end, const std::string& text) override;
   void OnDescriptionEnded(stream::ViewerEnd end, const std::string& text);
 
-  // Refuses the waiting request where `target` may not be published or played.
-  bool Refused(const Target& target);
+  // Refuses the waiting request where `target` may not be published or played by `user`.
+  bool Refused(const Target& target, std::string_view user);
+  // Whether who publishes `target` said who it is, where it must; else the request is answered.
+  bool LoggedIn(const Target& target);
   void OpenRecord(const Target& target, v1::Role role);
   void CloseRecord(const char* reason);
   void Kick(const rpc::KickOrder& order);
@@ -106,8 +108,11 @@ class Session final : public std::enable_shared_from_this<Session>,
 
   std::shared_ptr<rpc::SessionRecord> record_;
   Target target_;
+  std::string user_;
   v1::AppSettings app_;
   // Publishing.
+  std::optional<ServerAuth> auth_;
+  int logins_refused_ = 0;
   std::vector<media::sdp::Source> sources_;
   std::unique_ptr<stream::Ingest> ingest_;
   std::unique_ptr<Receiver> receiver_;

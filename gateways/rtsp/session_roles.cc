@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
+#include "gateways/rtsp/protocol/errors.h"
 #include "gateways/rtsp/rtsp_unit.h"
 #include "gateways/rtsp/session.h"
 #include "media/base/fault.h"
@@ -52,19 +53,22 @@ class TracksOnly : public stream::LaneMuxer {
   const OnTracks on_tracks_;
 };
 
+// Answers of 401 to one connection: the first one is only the question.
+constexpr int kMaxLogins = 4;
+
 // The status for who may not publish because of others.
 int StatusOf(v1::RefusalReason reason) { return reason == v1::REFUSAL_LIMIT ? 453 : 403; }
 
 }  // namespace
 
-bool Session::Refused(const Target& target) {
+bool Session::Refused(const Target& target, std::string_view user) {
   std::string refusal;
   int status = 403;
   if (const absl::Status valid = bus::ValidateStreamName(target.stream); !valid.ok()) {
     refusal = std::string(valid.message()) + ": use rtsp://host/app/name";
     status = 404;
-  } else if (const auto ban = node_.bans().Refusal(target.stream, address_, UserOf(target.params),
-                                                   UnixMilliseconds())) {
+  } else if (const auto ban =
+                 node_.bans().Refusal(target.stream, address_, user, UnixMilliseconds())) {
     refusal = *ban;
   } else {
     return false;
@@ -80,12 +84,13 @@ void Session::OpenRecord(const Target& target, v1::Role role) {
   CloseRecord("stopped");  // of what was described before
   target_ = target;
   app_ = node_.settings(target.stream);
+  app_.clear_publishers();  // not once a session
   v1::Session row;
   row.set_protocol("rtsp");
   row.set_role(role);
   row.set_stream(target.stream);
   row.set_address(peer_);
-  row.set_user(std::string(UserOf(target.params)));
+  row.set_user(user_);
   row.set_user_agent(std::string(conversation_.user_agent()));
   const auto kick = [weak = weak_from_this(),
                      &context = shard_.context()](const rpc::KickOrder& order) {
@@ -126,14 +131,34 @@ void Session::Kick(const rpc::KickOrder& order) {
 
 // --- publishing ---
 
-void Session::On(AnnounceRequest& event) {
-  if (Refused(event.target)) return;
-  if (!node_.settings(event.target.stream).publishers().empty()) {
-    conversation_.Reject(403,
-                         "publishers of this application log in, which RTMP alone can: use that");
-    CloseGently("refused");
-    return;
+bool Session::LoggedIn(const Target& target) {
+  user_ = UserOf(target.params);
+  const v1::AppSettings settings = node_.settings(target.stream);
+  if (settings.publishers().empty()) return true;
+  const auto password_of = [&settings](std::string_view user) -> std::optional<std::string> {
+    const auto found = settings.publishers().find(std::string(user));
+    if (found == settings.publishers().end()) return std::nullopt;
+    return found->second;
+  };
+  const auto password = password_of(user_);
+  if (password.has_value() && SameSecret(*password, FindParam(target.params, "pass"))) return true;
+  // The nonce is the connection's, the passwords are those of the stream that is asked for.
+  if (!auth_.has_value()) auth_.emplace("millrace", nullptr, OpenSslMd5, OpenSslRandom);
+  const auto user = conversation_.Admit(auth_->With(password_of));
+  if (user.has_value()) {
+    user_ = *user;
+    return true;
   }
+  if (++logins_refused_ < kMaxLogins) return false;
+  if (shard_.CountError(RtspErrorName(RtspError::kLoginFailed))) {
+    node_.logger().Warning("login refused", {{"stream", target.stream}, {"address", peer_}});
+  }
+  CloseGently("refused");
+  return false;
+}
+
+void Session::On(AnnounceRequest& event) {
+  if (!LoggedIn(event.target) || Refused(event.target, user_)) return;
   bool any = false;
   for (const auto& source : event.sources) any = any || Receiver::CanReceive(source);
   if (!any) {
@@ -220,7 +245,8 @@ void Session::On(MediaPacket& event) {
 void Session::On(UdpSetupRequest&) { conversation_.Reject(461); }
 
 void Session::On(DescribeRequest& event) {
-  if (Refused(event.target)) return;
+  user_ = UserOf(event.target.params);
+  if (Refused(event.target, user_)) return;
   if (viewing_ == Viewing::kMedia) {
     conversation_.Reject(455);
     return;

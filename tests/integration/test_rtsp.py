@@ -13,7 +13,7 @@ TCP = ["-rtsp_transport", "tcp"]
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster(rtmp=1, http=1, rtsp=2)
+    return make_cluster("applications:\n  locked:\n    publishers:\n      cam: secret\n", rtmp=1, http=1, rtsp=2)
 
 
 def need(program):
@@ -113,6 +113,20 @@ def test_a_publisher_that_is_cut_and_returns_keeps_its_players(cluster, children
     assert player.wait(30) == 0, player.stderr.read()
     frames = read_framemd5(tmp_path / "out.md5")
     assert len(frames["video"]) > 150 and len(frames["audio"]) > 250, {k: len(v) for k, v in frames.items()}
+
+
+@pytest.mark.parametrize("login, query, welcome", [
+    ("cam:secret@", "", True), ("", "?user=cam&pass=secret", True), ("cam:wrong@", "", False), ("", "", False)])
+def test_publishers_log_in_where_they_must(cluster, children, recordings, login, query, welcome):
+    stream = "locked/in" + str(len(login) + len(query))
+    url = cluster.rtsp(stream).replace("rtsp://", f"rtsp://{login}") + query
+    publisher = publish(children, recordings["audio"], url, *TCP, form="rtsp")
+    if welcome:
+        wait_live(cluster, stream)
+        assert [s.user for s in cluster.admin.sessions(stream=stream)] == ["cam"]
+    else:
+        assert publisher.wait(15) != 0
+        assert "401" in publisher.stderr.read()
 
 
 def test_kicks(cluster, children, recordings, tmp_path):

@@ -24,6 +24,8 @@ const char* RtspErrorName(RtspError error) {
       return "rtsp_lost_sync";
     case RtspError::kTooMuchPending:
       return "rtsp_too_much_pending";
+    case RtspError::kLoginFailed:
+      return "rtsp_login_failed";
     case RtspError::kSessionTimeout:
       return "rtsp_session_timeout";
     case RtspError::kBadSdp:

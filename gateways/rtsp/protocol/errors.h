@@ -20,6 +20,7 @@ enum class RtspError {
   kBodyTooLarge,
   kLostSync,        // too much between two interleaved frames that is neither
   kTooMuchPending,  // more bytes than may wait while a request is being answered
+  kLoginFailed,     // wrong credentials, time and again
   kSessionTimeout,  // nothing was heard for longer than the session's timeout
   // Of servers, when we are the client.
   kBadSdp,        // media::sdp names what exactly in the detail

@@ -107,12 +107,27 @@ bool ServerConversation::Passes(const Request& request) {
   if (!auth_.has_value() || authenticated_ || request.method == "OPTIONS") return true;
   const ServerAuth::Verdict verdict = auth_->Check(request);
   authenticated_ = verdict == ServerAuth::Verdict::kRight;
-  if (authenticated_) return true;
+  if (!authenticated_) RefuseLogin(request, *auth_, verdict);
+  return authenticated_;
+}
+
+void ServerConversation::RefuseLogin(const Request& request, const ServerAuth& auth,
+                                     ServerAuth::Verdict verdict) {
   Response response = Reply(request, 401);
-  for (const std::string& challenge : auth_->Challenges(verdict)) {
+  for (const std::string& challenge : auth.Challenges(verdict)) {
     response.headers.Add("WWW-Authenticate", challenge);
   }
-  return Send(response), false;
+  Send(response);
+}
+
+std::optional<std::string> ServerConversation::Admit(const ServerAuth& auth) {
+  if (!waiting_.has_value()) return std::nullopt;
+  const ServerAuth::Verdict verdict = auth.Check(*waiting_);
+  if (verdict == ServerAuth::Verdict::kRight) {
+    return ParseAuthorization(waiting_->headers.Get("Authorization")).login.user;
+  }
+  RefuseLogin(TakeWaiting(), auth, verdict);
+  return std::nullopt;
 }
 
 ServerConversation::Result ServerConversation::Wait(Request request, ServerEvent event) {

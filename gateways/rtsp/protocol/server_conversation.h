@@ -68,6 +68,9 @@ class ServerConversation {
   void AcceptUdp(Pair server_port);
   void StartPlay(const std::vector<Start>& starts);
   void StartRecord();
+  // Whether the request that waits bears the right credentials, for what not everybody may do: the
+  // user. Nothing where it was answered with 401 instead; the client may ask again.
+  std::optional<std::string> Admit(const ServerAuth& auth);
   // To whichever request waits. `text` is for people and takes the place of the status's own
   // reason.
   void Reject(int status, std::string_view text = {});
@@ -115,6 +118,7 @@ class ServerConversation {
   void Send(const Response& response) { Write(response, output_); }
   void Refuse(const Request& request, int status, std::string_view text = {});
   void RefuseState(const Request& request);
+  void RefuseLogin(const Request& request, const ServerAuth& auth, ServerAuth::Verdict verdict);
   std::string AllowedMethods() const;
   void OpenSession();
   void CloseSession();

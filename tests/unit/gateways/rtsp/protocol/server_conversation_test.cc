@@ -353,6 +353,26 @@ TEST(Server, WantsCredentialsWhereItIsTold) {
   EXPECT_THAT(server.Ask("SETUP", kStreamUrl + "/trackID=0", kTcp01), StartsWith("200"));
 }
 
+TEST(Server, AsksForALoginWhereTheSessionWantsOne) {
+  ServerDialogue server;
+  const ServerAuth nobody("millrace", nullptr, TestMd5, PredictableBytes);
+  const ServerAuth auth = nobody.With([](std::string_view user) -> std::optional<std::string> {
+    return user == "admin" ? std::optional<std::string>("12345") : std::nullopt;
+  });
+  std::string user;
+  server.answer = [&](ServerConversation& conversation, const ServerEvent&) {
+    const auto admitted = conversation.Admit(auth);
+    if (admitted.has_value()) user = *admitted;
+    return !admitted.has_value();
+  };
+  EXPECT_THAT(server.Ask("ANNOUNCE", kStreamUrl, kSdpType, FfmpegSdp()),
+              StartsWith("401 Unauthorized [WWW-Authenticate: Digest realm=\"millrace\", nonce="));
+  Headers login = kSdpType;
+  login.Add("Authorization", "Basic YWRtaW46MTIzNDU=");
+  EXPECT_EQ(server.Ask("ANNOUNCE", kStreamUrl, login, FfmpegSdp()), "200 OK");
+  EXPECT_EQ(user, "admin");
+}
+
 // A whole publisher, however its bytes arrive.
 TEST(Server, SplitsChangeNothing) {
   std::vector<uint8_t> bytes;
