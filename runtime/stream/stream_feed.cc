@@ -75,6 +75,7 @@ void StreamFeed::ApplyTracks(const std::string& key, LaneState& lane) {
   tracks->ordinal = lane.next_ordinal++;
   tracks->tracks = tracks_;
   if (lane.tracks != nullptr) {
+    tracks->ends = lane.muxer->Ends(tracks_);
     const int64_t now_ms = media::MsFromNs(newest_dts_ns_);
     tracks->announce = lane.muxer->TracksChanged(tracks_, now_ms);
     tracks->restate = lane.muxer->TracksRestated(tracks_, now_ms);

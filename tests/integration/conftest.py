@@ -15,7 +15,7 @@ _running = []
 
 def pytest_configure(config):
     needed = [BIN / "millrace-control-plane", BIN / "millrace-router", BIN / "millrace-rtmp-gateway",
-              BIN / "millrace-http-gateway", BIN / "millrace", TOOLS / "stream-source",
+              BIN / "millrace-http-gateway", BIN / "millrace-rtsp-gateway", BIN / "millrace", TOOLS / "stream-source",
               TOOLS / "stream-check"]
     missing = [str(path) for path in needed if not path.exists()]
     if missing and not config.option.collectonly:
