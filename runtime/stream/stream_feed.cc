@@ -138,10 +138,12 @@ void StreamFeed::ApplyBatch(const std::string& key, LaneState& lane, const Batch
   if (batch.random_access) item.base_ms = StartBase(lane, batch.frames);
   for (const media::Frame& frame : batch.frames) {
     if (!Carried(lane, frame)) continue;
-    const bool video = tracks_.Find(frame.track)->kind == media::TrackKind::kVideo;
+    item.bytes += frame.payload.size();
+    const media::TrackKind kind = tracks_.Find(frame.track)->kind;
+    if (kind == media::TrackKind::kData) continue;
+    const bool video = kind == media::TrackKind::kVideo;
     (video ? item.video_frames : item.audio_frames) += 1;
     (video ? item.video_bytes : item.audio_bytes) += frame.payload.size();
-    item.bytes += frame.payload.size();
   }
   lane.total_bytes += item.bytes;
   item.end_bytes = lane.total_bytes;

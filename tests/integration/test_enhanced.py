@@ -142,3 +142,19 @@ def test_legacy_sound(cluster, children, tmp_path, name, encoder):
         _, errors = reader.communicate(timeout=30)
         assert reader.returncode == 0, (label, errors)
         assert_same_packets(source, read_framemd5(tmp_path / label))
+
+
+def test_what_an_encoder_says_beyond_its_tracks(cluster, tools, recordings, tmp_path):
+    """A title in ffmpeg's metadata reaches viewers behind the first frame, after the server's own metadata."""
+    stream = "enhanced/title"
+    viewers = tools.viewers(cluster.rtmp(stream, 1), cluster.flv(stream), record=tmp_path / "seen")
+    until(lambda: len(cluster.admin.sessions()) >= 2, 20, "every viewer waits")
+    run("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-i", recordings["av"], "-t", "2",
+        "-c", "copy", "-metadata", "title=Launch", "-f", "flv", cluster.rtmp(stream))
+    viewers.wait_end(30)
+    seen = read_record(tmp_path / "seen")
+    for viewer in range(2):
+        mine = [line for line in seen if line["viewer"] == viewer]
+        metadata = [i for i, line in enumerate(mine) if line.get("name") == "onMetaData"]
+        frames = [i for i, line in enumerate(mine) if line.get("packet") == "frame"]
+        assert len(metadata) == 2 and metadata[0] < frames[0] < metadata[1], (viewer, metadata, frames[:3])

@@ -256,6 +256,13 @@ void ServerConversation::OnData(const Message& message) {
   size_t next = 0;
   if (next < values.size() && values[next].is_number()) ++next;
   if (TextAt(values, next) == "@setDataFrame") ++next;
+  if (!TextAt(values, next).empty()) {
+    std::vector<uint8_t> script;
+    ByteWriter writer(script);
+    for (size_t i = next; i < values.size(); ++i) media::amf::EncodeAmf0(writer, values[i]);
+    events_.push_back(
+        ScriptData{message.timestamp_ms, media::Payload::FromVector(std::move(script))});
+  }
   if (TextAt(values, next) != "onMetaData") return;
   if (++next < values.size() && values[next].is_container()) {
     events_.push_back(Metadata{message.timestamp_ms, values[next]});

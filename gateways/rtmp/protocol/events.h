@@ -52,7 +52,13 @@ struct Metadata {
   media::amf::Value value;  // object or ECMA array
 };
 
+// Any data message with a name, the metadata too: the body of an FLV script tag, in AMF 0.
+struct ScriptData {
+  int64_t timestamp_ms = 0;
+  media::Payload body;
+};
+
 using Event = std::variant<Connected, PublishRequest, PlayRequest, UnpublishRequest, StopRequest,
-                           VideoData, AudioData, Metadata>;
+                           VideoData, AudioData, Metadata, ScriptData>;
 
 }  // namespace millrace::rtmp

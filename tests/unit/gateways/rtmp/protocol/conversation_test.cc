@@ -47,6 +47,12 @@ std::string Describe(const Event& event) {
       for (const auto& property : one.value.properties()) text += " " + property.key;
       return text;
     }
+    std::string operator()(const ScriptData& one) {
+      const auto values = media::amf::DecodeAll(one.body.bytes());
+      return "script " + std::to_string(one.timestamp_ms) + " " +
+             std::string(values.ok() ? values->at(0).AsString() : "?") + " " +
+             std::to_string(values->size() - 1);
+    }
     static std::string Text(const Target& target) {
       std::string text = target.stream;
       for (const auto& [key, value] : target.params) text += " " + key + "=" + value;
@@ -197,18 +203,18 @@ std::vector<Case> Cases() {
   add("metadata by @setDataFrame",
       Client().Publish().Raw(MessageType::kDataAmf0,
                              Amf({"@setDataFrame", "onMetaData", MakeEcmaArray({{"width", 640}})})),
-      {"connected live test", "publish live/cam1", "metadata 0 width"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 width"});
   add("bare metadata",
       Client().Publish().Raw(MessageType::kDataAmf0, Amf({"onMetaData", MakeObject({{"a", 1}})})),
-      {"connected live test", "publish live/cam1", "metadata 0 a"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 a"});
   add("Uniview: a number before @setDataFrame",
       Client().Publish().Raw(MessageType::kDataAmf0, Amf({0, "@setDataFrame", "onMetaData",
                                                           MakeEcmaArray({{"width", 640}})})),
-      {"connected live test", "publish live/cam1", "metadata 0 width"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 width"});
   add("data 15",
       Client().Publish().Raw(MessageType::kDataAmf3,
                              Hex("00 02 000A 'onMetaData' 03 0001 'w' 05 000009")),
-      {"connected live test", "publish live/cam1", "metadata 0 w"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 w"});
   add("FFmpeg: a bare time code", Client().Publish().Raw(MessageType::kDataAmf0, Hex("00010203")),
       {"connected live test", "publish live/cam1"});
   add("an empty data message", Client().Publish().Raw(MessageType::kDataAmf0, {}),
