@@ -62,7 +62,8 @@ class Track {
   }
 
   append(data) {
-    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const bytes = data instanceof ArrayBuffer ? new Uint8Array(data)
+      : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let pending = [];
     for (const box of boxes(view)) {
@@ -74,10 +75,10 @@ class Track {
         pending = samplesOf(view, box);
       } else if (box.type === 'mdat') {
         let at = box.body;
+        const ms = (ticks) => ticks * 1000 / this.timescale;
         for (const { size, dts, composition } of pending) {
-          const data_hash = hash(bytes.subarray(at, at + size));
-          const ms = (ticks) => ticks * 1000 / this.timescale;
-          this.samples.push({ size, hash: data_hash, dts_ms: ms(dts), pts_ms: ms(dts + composition) });
+          const payload = hash(bytes.subarray(at, at + size));
+          this.samples.push({ size, hash: payload, dts_ms: ms(dts), pts_ms: ms(dts + composition) });
           at += size;
         }
         if (at !== box.end) throw new Error(`mdat has ${box.end - at} bytes that no sample owns`);
@@ -107,21 +108,33 @@ class Sink extends EventTarget {
   abort() { }
 }
 
-// From here on every SourceBuffer of the page is recorded; returns what tells the tracks so far.
-export function observeAppends() {
-  const tracks = new Map();
-  const add = MediaSource.prototype.addSourceBuffer;
-  const append = SourceBuffer.prototype.appendBuffer;
-  MediaSource.prototype.addSourceBuffer = function addSourceBuffer(mime) {
+const made = [];
+
+class Recorder extends MediaSource {
+  constructor() {
+    super();
+    this.tracks = [];
+    made.push(this);
+  }
+
+  addSourceBuffer(mime) {
     const track = new Track(mime);
+    this.tracks.push(track);
     track.decodes = MediaSource.isTypeSupported(mime);
-    const buffer = track.decodes ? add.call(this, mime) : new Sink(track);
-    tracks.set(buffer, track);
+    if (!track.decodes) return new Sink(track);
+    const buffer = super.addSourceBuffer(mime);
+    buffer.appendBuffer = (data) => {
+      track.append(data);
+      SourceBuffer.prototype.appendBuffer.call(buffer, data);
+    };
     return buffer;
-  };
-  SourceBuffer.prototype.appendBuffer = function appendBuffer(data) {
-    tracks.get(this).append(data);
-    append.call(this, data);
-  };
-  return () => [...tracks.values()].map(({ mime, decodes, inits, samples }) => ({ mime, decodes, inits, samples }));
+  }
+}
+
+// Runs `start`, which starts a player; returns what tells the tracks that it has appended since.
+export function recordAppends(start) {
+  window.MediaSource = Recorder;
+  start();
+  const source = made.pop();
+  return () => source.tracks.map(({ mime, decodes, inits, samples }) => ({ mime, decodes, inits, samples }));
 }

@@ -2,10 +2,11 @@
 //
 // openPlayers([{library: "mpegts" | "flv", url}], {record}) starts them; report() tells how each has done so far.
 
-import { observeAppends } from './appends.js';
+import { recordAppends } from './appends.js';
 import { look } from './picture.js';
 
-const START_WITH_S = 1;  // what is buffered before the first picture moves, as a page for unsteady networks would
+// What is buffered before the picture moves, at first and after it has run dry, as a page for unsteady networks does.
+const START_WITH_S = 1;
 const SAMPLE_MS = 100;
 
 const libraries = {
@@ -16,7 +17,7 @@ const libraries = {
 };
 
 class Watched {
-  constructor({ library, url }) {
+  constructor({ library, url }, record) {
     this.library = library;
     this.url = url;
     this.video = document.createElement('video');
@@ -26,6 +27,7 @@ class Watched {
     figure.append(this.video, this.label);
     document.body.append(figure);
 
+    this.asked = false;  // to play
     this.errors = [];
     this.waits = 0;  // times that the picture stood still for want of data
     this.standstillMs = 0;  // the longest time that currentTime did not move
@@ -37,12 +39,21 @@ class Watched {
 
     this.player = libraries[library]({ url });
     this.player.on('error', (type, detail, more) => this.errors.push([type, detail, more?.msg].join(' ')));
-    this.player.attachMediaElement(this.video);
-    this.player.load();
+    const start = () => {
+      this.player.attachMediaElement(this.video);
+      this.player.load();
+    };
+    if (record) this.appends = recordAppends(start);
+    else start();
   }
 
   listen() {
-    this.video.addEventListener('waiting', () => { if (this.first) this.waits += 1; });
+    this.video.addEventListener('waiting', () => {
+      if (!this.first) return;
+      this.waits += 1;
+      this.video.pause();
+      this.asked = false;
+    });
     this.video.addEventListener('seeking', () => { if (this.first) this.seeks += 1; });
     this.video.addEventListener('error', () => this.errors.push(`media ${this.video.error.message}`));
   }
@@ -55,7 +66,7 @@ class Watched {
   sample() {
     const now = performance.now();
     const media = this.video.currentTime;
-    if (this.video.paused && !this.asked && this.edge() - media >= START_WITH_S) {
+    if (!this.asked && this.edge() - media >= START_WITH_S) {
       this.asked = true;
       this.video.play().catch((error) => this.errors.push(`play ${error.message}`));
     }
@@ -86,7 +97,7 @@ class Watched {
       width: video.videoWidth, height: video.videoHeight,
       audio_bytes: video.webkitAudioDecodedByteCount,
       picture: video.videoWidth ? look(video) : null,
-      appends: this.appends?.(video) ?? null,
+      appends: this.appends?.() ?? null,
     };
   }
 }
@@ -98,11 +109,7 @@ function notify(event) {
 }
 
 window.openPlayers = (players, { record }) => {
-  const appends = record ? observeAppends() : null;
-  for (const player of players) {
-    watched.push(new Watched(player));
-    if (appends) watched.at(-1).appends = appends;
-  }
+  for (const player of players) watched.push(new Watched(player, record));
 };
 
 window.report = () => watched.map((player) => player.report());
