@@ -6,39 +6,10 @@ import pytest
 
 from harness.http import request
 from harness.media import assert_same_packets, packets_of, read_framemd5, run
+from harness.records import assert_same_frames, media, read_record
 from harness.waiting import until
 
 SECONDS = "3"
-
-
-@pytest.fixture(scope="module")
-def elementary(tmp_path_factory):
-    """Elementary streams that ffmpeg makes; video without reordering, a key frame each second."""
-    folder = tmp_path_factory.mktemp("elementary")
-    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
-    sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
-    encoders = {
-        "v.hevc": [*picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-                   "log-level=error:bframes=0:keyint=25:aud=1:repeat-headers=1", "-f", "hevc"],
-        "v.av1.ivf": [*picture, "-c:v", "libsvtav1", "-preset", "12", "-g", "25", "-svtav1-params",
-                      "pred-struct=1", "-f", "ivf"],
-        "v.vp9.ivf": [*picture, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "25",
-                      "-lag-in-frames", "0", "-f", "ivf"],
-        "a.opus": [*sound, "-c:a", "libopus", "-b:a", "48k", "-ac", "2", "-frame_duration", "20"],
-    }
-    for name, arguments in encoders.items():
-        run("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *arguments, "-t", SECONDS,
-            folder / name)
-    return folder
-
-
-def read_record(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def media(record, viewer=None, packet="frame"):
-    return [line for line in record if line["type"] != 18 and line["packet"] == packet
-            and (viewer is None or line["viewer"] == viewer)]
 
 
 def published_and_played(cluster, tools, elementary, folder, stream, files, targets, source_flags=None, **flags):
@@ -50,17 +21,6 @@ def published_and_played(cluster, tools, elementary, folder, stream, files, targ
     source.wait_end(60)
     viewers.wait_end(60)
     return read_record(folder / "sent"), read_record(folder / "seen")
-
-
-def assert_same_frames(sent, seen, kind):
-    """Every frame of one kind, in order, with its time; the stream starts at zero for sender and viewer."""
-    sent = [line for line in media(sent) if line["type"] == kind]
-    seen = [line for line in media(seen) if line["type"] == kind]
-    assert sent and [line["hash"] for line in seen] == [line["hash"] for line in sent]
-    assert [line["key"] for line in seen] == [line["key"] for line in sent]
-    shifts = {now["ms"] + now["composition"] - then["ms"] - then["composition"]
-              for now, then in zip(seen, sent)}
-    assert max(shifts) - min(shifts) <= 2, shifts
 
 
 @pytest.mark.parametrize("codec, file", [("hvc1", "v.hevc"), ("av01", "v.av1.ivf"), ("vp09", "v.vp9.ivf")])
