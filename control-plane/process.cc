@@ -27,6 +27,7 @@ ABSL_FLAG(std::string, public_host, "",
           "Host by which clients reach the cluster, for the URLs that are printed, unless the "
           "configuration has public.host.");
 ABSL_FLAG(uint32_t, public_rtmp_port, 0, "Likewise the port of RTMP. 0: that of a gateway.");
+ABSL_FLAG(uint32_t, public_rtsp_port, 0, "Likewise the port of RTSP. 0: that of a gateway.");
 ABSL_FLAG(uint32_t, public_http_port, 0, "Likewise the port of HTTP. 0: that of a gateway.");
 ABSL_FLAG(std::string, store, "",
           "The store, a SQLite file. Empty: control-plane.db in --state-dir, or in memory.");
@@ -78,11 +79,13 @@ int RunControlPlane(int argc, char** argv) {
   options.name = absl::GetFlag(FLAGS_node);
   if (options.name.empty()) options.name = "control-plane-" + lifecycle::HostName();
   if (absl::GetFlag(FLAGS_public_rtmp_port) > 65535 ||
+      absl::GetFlag(FLAGS_public_rtsp_port) > 65535 ||
       absl::GetFlag(FLAGS_public_http_port) > 65535) {
     return Complain(absl::InvalidArgumentError("--public_…_port: ports end at 65535"), 2);
   }
   options.public_defaults.set_host(absl::GetFlag(FLAGS_public_host));
   options.public_defaults.set_rtmp_port(absl::GetFlag(FLAGS_public_rtmp_port));
+  options.public_defaults.set_rtsp_port(absl::GetFlag(FLAGS_public_rtsp_port));
   options.public_defaults.set_http_port(absl::GetFlag(FLAGS_public_http_port));
   if (const std::string file = absl::GetFlag(FLAGS_config); !file.empty()) {
     absl::StatusOr<v1::Configuration> configuration = config::LoadYamlFile(file);

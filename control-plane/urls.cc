@@ -19,6 +19,7 @@ struct Scheme {
   uint32_t (v1::PublicSettings::*port)() const;
 };
 constexpr Scheme kRtmp{"rtmp", 1935, &v1::PublicSettings::rtmp_port};
+constexpr Scheme kRtsp{"rtsp", 554, &v1::PublicSettings::rtsp_port};
 constexpr Scheme kHttp{"http", 80, &v1::PublicSettings::http_port};
 
 struct Player {
@@ -28,6 +29,7 @@ struct Player {
 };
 constexpr auto kPlayers = std::to_array<Player>({
     {"rtmp", kRtmp, ""},
+    {"rtsp", kRtsp, ""},
     {"http-flv", kHttp, ".flv"},
 });
 
@@ -94,6 +96,11 @@ v1::StreamUrls UrlsOf(std::string_view stream, const v1::Configuration& configur
     const size_t slash = path.rfind('/');
     url.set_server(*base + path.substr(0, slash));
     url.set_key(path.substr(slash + 1));
+  }
+  if (const auto base = Base(kRtsp, configuration, nodes)) {
+    v1::StreamUrl& url = *urls.add_publish();
+    url.set_protocol("rtsp");
+    url.set_url(*base + path);
   }
   for (const Player& player : kPlayers) {
     const auto base = Base(player.scheme, configuration, nodes);

@@ -20,8 +20,10 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 home=${MILLRACE_HOME:-$root/.millrace}
 rtmp_port=${MILLRACE_RTMP_PORT:-1935}
+rtsp_port=${MILLRACE_RTSP_PORT:-8554}
 http_port=${MILLRACE_HTTP_PORT:-8080}
 rtmps_port=${MILLRACE_RTMPS_PORT:-1936}
+rtsps_port=${MILLRACE_RTSPS_PORT:-8322}
 https_port=${MILLRACE_HTTPS_PORT:-8443}
 grpc_port=${MILLRACE_GRPC_PORT:-50051}
 bus_port=${MILLRACE_BUS_PORT:-5555}
@@ -29,11 +31,12 @@ declare -A metrics_port=(
   [control-plane]=${MILLRACE_CONTROL_PLANE_METRICS_PORT:-9101}
   [router]=${MILLRACE_ROUTER_METRICS_PORT:-9102}
   [rtmp-gateway]=${MILLRACE_RTMP_GATEWAY_METRICS_PORT:-9103}
+  [rtsp-gateway]=${MILLRACE_RTSP_GATEWAY_METRICS_PORT:-9104}
   [http-gateway]=${MILLRACE_HTTP_GATEWAY_METRICS_PORT:-9105}
 )
 drain=${MILLRACE_DRAIN:-2s}
 start_timeout=${MILLRACE_START_TIMEOUT:-60}
-processes=(control-plane router rtmp-gateway http-gateway)
+processes=(control-plane router rtmp-gateway rtsp-gateway http-gateway)
 
 action=start build=1 demo=0 detach=0 host=127.0.0.1 config='' bin=$root/build/release/bin
 
@@ -150,7 +153,7 @@ stop_together() {
 # Against the current: viewers and publishers are told first, who they report to goes last.
 stop() {
   stop_together demo
-  stop_together rtmp-gateway http-gateway
+  stop_together rtmp-gateway rtsp-gateway http-gateway
   stop_together router
   stop_together control-plane
 }
@@ -185,27 +188,30 @@ keep_program() {
 }
 
 start_processes() {
-  local listen=$host name secure
+  local listen=$host name port secure
   [[ $host == *:* ]] && listen="[$host]"
-  mkdir -p "$home"/{run,logs,state/{control-plane,router,rtmp-gateway,http-gateway}}
+  mkdir -p "$home"/{run,logs,state/{control-plane,router,rtmp-gateway,rtsp-gateway,http-gateway}}
   exec 9>"$home/lock"
   flock --nonblock 9 || die "it is running already (deploy/local.sh status, deploy/local.sh stop)"
   rm -f "$home"/run/*
-  local port
-  for port in "$rtmp_port" "$http_port" "$grpc_port" "$bus_port" "${metrics_port[@]}"; do
+  for port in "$rtmp_port" "$rtsp_port" "$http_port" "$grpc_port" "$bus_port" "${metrics_port[@]}"; do
     ! answers "$port" || die "port $port is in use (each port can be set by environment: see deploy/README.md)"
   done
 
   keep_program control-plane --listen="127.0.0.1:$grpc_port" \
     --http="127.0.0.1:${metrics_port[control-plane]}" \
     --store="$home/state/control-plane/store.sqlite" ${config:+"--config=$config"} \
-    --public-host="$(public_host)" --public-rtmp-port="$rtmp_port" --public-http-port="$http_port"
+    --public-host="$(public_host)" --public-rtmp-port="$rtmp_port" --public-rtsp-port="$rtsp_port" \
+    --public-http-port="$http_port"
   keep_program router --control-plane="127.0.0.1:$grpc_port" --listen="tcp://127.0.0.1:$bus_port" \
     --advertise="tcp://127.0.0.1:$bus_port" --metrics="127.0.0.1:${metrics_port[router]}" \
     --state-dir="$home/state/router"
-  for name in rtmp-gateway http-gateway; do
-    port=$rtmp_port secure=--rtmps-listen=$listen:$rtmps_port
-    [[ $name == http-gateway ]] && port=$http_port secure=--https-listen=$listen:$https_port
+  for name in rtmp-gateway rtsp-gateway http-gateway; do
+    case $name in
+      rtmp-gateway) port=$rtmp_port secure=--rtmps-listen=$listen:$rtmps_port ;;
+      rtsp-gateway) port=$rtsp_port secure=--rtsps-listen=$listen:$rtsps_port ;;
+      http-gateway) port=$http_port secure=--https-listen=$listen:$https_port ;;
+    esac
     keep_program "$name" --control-plane="127.0.0.1:$grpc_port" --listen="$listen:$port" "$secure" \
       --metrics="127.0.0.1:${metrics_port[$name]}" --state-dir="$home/state/$name"
   done
@@ -252,22 +258,25 @@ urls() {
 }
 
 print_urls() {
-  local publish stream=live/cam1 rtmp http
-  publish=$(urls "$stream" publish)
+  local publish rtsp_publish stream=live/cam1 rtmp rtsp http
+  { read -r publish && read -r rtsp_publish; } < <(urls "$stream" publish) || true
   ((demo)) && stream=live/demo
-  { read -r rtmp && read -r http; } < <(urls "$stream" play) || true
+  { read -r rtmp && read -r rtsp && read -r http; } < <(urls "$stream" play) || true
   cat <<URLS
 
 Millrace is ready.
 
   publish   OBS        Settings > Stream > Custom: Server ${publish%/*}   Stream Key ${publish##*/}
             ffmpeg     ffmpeg -re -i FILE -c copy -f flv $publish
+            RTSP       ffmpeg -re -i FILE -c copy -f rtsp -rtsp_transport tcp $rtsp_publish
   play      RTMP       ffplay $rtmp
+            RTSP       ffplay $rtsp
             HTTP-FLV   ffplay $http
   operate   CLI        $bin/millrace --server 127.0.0.1:$grpc_port streams list
             gRPC       127.0.0.1:$grpc_port
             metrics    http://127.0.0.1:${metrics_port[control-plane]}/metrics (router ${metrics_port[router]},\
- rtmp-gateway ${metrics_port[rtmp-gateway]}, http-gateway ${metrics_port[http-gateway]})
+ rtmp-gateway ${metrics_port[rtmp-gateway]}, rtsp-gateway ${metrics_port[rtsp-gateway]},\
+ http-gateway ${metrics_port[http-gateway]})
             logs       $home/logs
 URLS
 }

@@ -56,6 +56,17 @@ v1::Configuration DefaultConfiguration() {
   rtmp.set_idle_timeout(30'000);
   rtmp.set_max_connections(20'000);
 
+  v1::RtspSettings& rtsp = *configuration.mutable_rtsp();
+  rtsp.set_handshake_timeout(5'000);
+  rtsp.set_idle_timeout(30'000);
+  rtsp.set_session_timeout(60'000);
+  rtsp.set_max_connections(20'000);
+  rtsp.set_udp_ports("20000-20999");
+  rtsp.set_udp_address("");
+  rtsp.set_multicast_groups("off");
+  rtsp.set_multicast_ttl(1);
+  rtsp.set_multicast_port(21'000);
+
   v1::HttpSettings& http = *configuration.mutable_http();
   http.set_header_timeout(5'000);
   http.set_max_header(16 * kKiB);

@@ -59,6 +59,12 @@ constexpr auto kLimits = std::to_array<Limit>({
     {"RtmpSettings.handshake_timeout", {100, 1 * kMinute}},
     {"RtmpSettings.idle_timeout", {100, 1 * kHour}},
     {"RtmpSettings.max_connections", {1, 10'000'000}},
+    {"RtspSettings.handshake_timeout", {100, 1 * kMinute}},
+    {"RtspSettings.idle_timeout", {100, 1 * kHour}},
+    {"RtspSettings.session_timeout", {1 * kSecond, 1 * kHour}},
+    {"RtspSettings.max_connections", {1, 10'000'000}},
+    {"RtspSettings.multicast_ttl", {1, 255}},
+    {"RtspSettings.multicast_port", {1024, 65'000}},
     {"HttpSettings.header_timeout", {100, 1 * kMinute}},
     {"HttpSettings.max_header", {1 * kKiB, 1 * kMiB}},
     {"HttpSettings.max_connections", {1, 10'000'000}},
@@ -67,6 +73,7 @@ constexpr auto kLimits = std::to_array<Limit>({
     {"LimitSettings.streams_per_node", {0, 10'000'000}},
     {"MetricsSettings.per_stream_limit", {0, 100'000}},
     {"PublicSettings.rtmp_port", {1, 65535}},
+    {"PublicSettings.rtsp_port", {1, 65535}},
     {"PublicSettings.http_port", {1, 65535}},
     {"BusSettings.subscription_credit", {256 * kKiB, 4 * kGiB}},
 });
@@ -121,6 +128,28 @@ bool IsCidr(std::string_view text) {
   if (slash == std::string_view::npos) return true;
   const auto prefix = ParseUnsigned(text.substr(slash + 1));
   return prefix && *prefix <= longest;
+}
+
+bool IsAddress(std::string_view text) {
+  return text.find('/') == std::string_view::npos && IsCidr(text);
+}
+
+// "20000-20999": at least one pair of an even port and the odd one behind it.
+bool IsPortRange(std::string_view text) {
+  const size_t dash = text.find('-');
+  if (dash == std::string_view::npos) return false;
+  const auto first = ParseUnsigned(text.substr(0, dash));
+  const auto last = ParseUnsigned(text.substr(dash + 1));
+  return first && last && *first >= 1024 && *last <= 65535 && *first + *first % 2 + 1 <= *last;
+}
+
+// A network of IPv4 multicast, RFC 5771: 224.0.0.0/4.
+bool IsMulticastNetwork(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (!IsCidr(text) || text.find(':') != std::string_view::npos) return false;
+  const auto first = ParseUnsigned(text.substr(0, text.find('.')));
+  const auto prefix = slash == std::string_view::npos ? 32 : ParseUnsigned(text.substr(slash + 1));
+  return first && *first >= 224 && *first <= 239 && prefix && *prefix >= 4;
 }
 
 bool IsOrigin(std::string_view text) {
@@ -196,12 +225,21 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
     return Refuse(value, "a host name or address");
   }
   if ((name == "HttpSettings.trusted_proxies" || name == "HttpSettings.proxy_protocol" ||
-       name == "RtmpSettings.proxy_protocol") &&
+       name == "RtmpSettings.proxy_protocol" || name == "RtspSettings.proxy_protocol") &&
       !IsCidr(value)) {
     return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
   }
   if (name == "LimitSettings.exempt_addresses" && !IsCidr(value)) {
     return Refuse(value, "an address or network: write 10.0.0.0/8 or 2001:db8::1");
+  }
+  if (name == "RtspSettings.udp_ports" && value != "off" && !IsPortRange(value)) {
+    return Refuse(value, "a range of ports: write 20000-20999, or off");
+  }
+  if (name == "RtspSettings.udp_address" && !value.empty() && !IsAddress(value)) {
+    return Refuse(value, "an address: write 203.0.113.7");
+  }
+  if (name == "RtspSettings.multicast_groups" && value != "off" && !IsMulticastNetwork(value)) {
+    return Refuse(value, "a network of multicast groups: write 239.192.8.0/24, or off");
   }
   // Gateways have working directories of their own.
   if ((name == "TlsSettings.certificate" || name == "TlsSettings.key") && !value.empty() &&

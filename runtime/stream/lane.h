@@ -27,6 +27,9 @@ class LaneMuxer {
   virtual WireUnitPtr TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) = 0;
   // The same for a viewer that missed other changes before: everything there is to say of `tracks`.
   virtual WireUnitPtr TracksRestated(const media::TrackSet& tracks, int64_t dts_ms) = 0;
+  // Whether viewers who began before cannot go on with `tracks`: they are sent what they are owed,
+  // and then it is over for them.
+  virtual bool Ends(const media::TrackSet&) const { return false; }
   // Whether this lane has `track`, one of `tracks`, in it.
   virtual bool Carries(const media::TrackSet& tracks, const media::Track& track) const = 0;
   // One batch, as one unit. nullptr where none of the frames belongs to this lane.

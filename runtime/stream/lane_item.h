@@ -16,6 +16,7 @@ struct LaneTracks {
   WireUnitPtr preamble;  // for a viewer that starts here
   WireUnitPtr announce;  // for a viewer that comes from the set before; may be null
   WireUnitPtr restate;   // for a viewer that missed sets in between; may be null
+  bool ends = false;     // nobody may come from a set before
 };
 
 struct LaneItem {

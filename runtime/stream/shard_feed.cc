@@ -37,6 +37,10 @@ void ShardFeed::RemoveViewer(ViewerState& viewer) {
 void ShardFeed::SetTracks(std::shared_ptr<const LaneTracks> tracks, int64_t now_ns) {
   tracks_ = std::move(tracks);
   waiting_ = false;
+  if (tracks_->ends) {
+    has_start_ = false;
+    EndPlaying("the stream goes on in another format: ask for it again", now_ns);
+  }
   if (tracks_->preamble != nullptr) return;
   for (size_t i = 0; i < viewers_.size(); ++i) {
     const auto viewer = viewers_[i];
@@ -55,8 +59,7 @@ void ShardFeed::SetWaiting() {
 
 void ShardFeed::StartOrWait(ViewerState& viewer, int64_t now_ns) {
   if (tracks_ != nullptr && tracks_->preamble == nullptr) {
-    viewer.End(ViewerEnd::kNoTracks, "the stream has none of the tracks that were asked for",
-               now_ns);
+    viewer.HasNothing(tracks_->tracks, now_ns);
     return;
   }
   const LaneItem* start = viewer.start() == v1::oldest ? OldestStart() : LastStart();
@@ -132,11 +135,15 @@ uint64_t ShardFeed::window_bytes() const {
   return items_.back().end_bytes - (items_.front().end_bytes - items_.front().bytes);
 }
 
-void ShardFeed::End(const std::string& text, int64_t now_ns) {
+void ShardFeed::EndPlaying(const std::string& text, int64_t now_ns) {
   for (size_t i = 0; i < viewers_.size(); ++i) {
     const auto viewer = viewers_[i];
     if (!viewer->waiting()) viewer->End(ViewerEnd::kStreamEnded, text, now_ns);
   }
+}
+
+void ShardFeed::End(const std::string& text, int64_t now_ns) {
+  EndPlaying(text, now_ns);
   tracks_.reset();
   has_start_ = false;
   waiting_ = true;

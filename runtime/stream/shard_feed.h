@@ -71,6 +71,8 @@ class ShardFeed {
 
  private:
   void StartOrWait(ViewerState& viewer, int64_t now_ns);
+  // Viewers that have started end when they have sent what they are owed.
+  void EndPlaying(const std::string& text, int64_t now_ns);
   // Drops viewers that have ended and items that nobody needs.
   void Prune();
 

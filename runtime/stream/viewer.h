@@ -13,6 +13,7 @@
 #include "millrace/v1/config.pb.h"
 #include "runtime/rpc/session_registry.h"
 #include "runtime/stream/lane.h"
+#include "runtime/stream/sink.h"
 
 namespace millrace::stream {
 
@@ -34,16 +35,31 @@ struct ViewerOptions {
   std::string protocol;  // metric label: "rtmp", "http-flv"
   Lane lane;
   v1::AppSettings settings;  // defaults filled in
+  // Where the viewer's time begins: of one who was here before, and goes on.
+  int64_t start_ms = 0;
+  // Where units go instead of the connection; nothing else may be sent then. Outlives the viewer.
+  Sink* sink = nullptr;
+};
+
+// Where a viewer starts.
+struct ViewerStart {
+  const WireUnit& unit;  // the first one
+  int64_t base_ms = 0;   // the viewer's time base
+  int64_t lead_ms = 0;   // how much of the stream is there already
 };
 
 class ViewerObserver {
  public:
   virtual ~ViewerObserver() = default;
+  // Right before OnStart.
+  virtual void OnPlace(const ViewerStart&) {}
   // The stream is there and its first unit is about to go out: bytes to send before it (an HTTP
   // response head, RTMP's onStatus). Called once, or never.
   virtual std::vector<uint8_t> OnStart(const media::TrackSet& tracks) = 0;
   // The stream ended or the viewer is too slow: bytes to send last. Not called for kSocket.
   virtual std::vector<uint8_t> OnEnding(ViewerEnd end, const std::string& text) = 0;
+  // kNoTracks: what the stream has instead, before OnEnded.
+  virtual void OnNothingOf(const media::TrackSet&) {}
   // Nothing more will be written; the session may shut the socket down. Called once, posted.
   virtual void OnEnded(ViewerEnd end, const std::string& text) = 0;
 };

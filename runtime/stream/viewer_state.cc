@@ -86,6 +86,7 @@ ViewerState::ViewerState(transport::Transport& transport, ViewerOptions options,
                          std::shared_ptr<rpc::SessionRecord> record, ViewerObserver& observer,
                          int64_t now_ns)
     : transport_(transport),
+      sink_(options.sink),
       record_(std::move(record)),
       last_progress_ns_(now_ns),
       observer_(&observer),
@@ -97,12 +98,13 @@ ViewerState::ViewerState(transport::Transport& transport, ViewerOptions options,
 void ViewerState::StartAt(const LaneItem& item, int64_t now_ns) {
   phase_ = Phase::kPlaying;
   next_index_ = item.index;
-  base_ms_ = item.base_ms;
+  base_ms_ = item.base_ms - options_.start_ms;
   tracks_ = item.tracks;
   preamble_ = tracks_->preamble;
   last_sent_ms_ = item.dts_ms;
   const int64_t edge_ms = std::max(item.edge_ms, feed_->Newest()->dts_ms);
   catching_up_ = catch_up_.Begin(options_.settings, item.dts_ms, edge_ms, now_ns);
+  observer_->OnPlace({*item.unit, base_ms_, edge_ms - item.base_ms});
   const std::vector<uint8_t> head = observer_->OnStart(tracks_->tracks);
   control_.insert(control_.end(), head.begin(), head.end());
   record_->state = "active";
@@ -228,7 +230,8 @@ void ViewerState::Advance(int64_t now_ns) {
       return;
     }
     boost::system::error_code error;
-    const size_t written = transport_.WriteSome(pieces, error);
+    const size_t written =
+        sink_ == nullptr ? transport_.WriteSome(pieces, error) : sink_->WriteSome(pieces, error);
     if (error == boost::asio::error::would_block) {
       WaitWritable();
       return;
@@ -255,7 +258,7 @@ void ViewerState::Advance(int64_t now_ns) {
 void ViewerState::WaitWritable() {
   if (blocked_) return;
   blocked_ = true;
-  transport_.WaitWritable([self = shared_from_this()](const boost::system::error_code& error) {
+  auto resume = [self = shared_from_this()](const boost::system::error_code& error) {
     self->blocked_ = false;
     if (self->observer_ == nullptr || self->phase_ == Phase::kEnded) return;
     if (error) {
@@ -263,7 +266,12 @@ void ViewerState::WaitWritable() {
     } else {
       self->Advance(MonotonicNs());
     }
-  });
+  };
+  if (sink_ == nullptr) {
+    transport_.WaitWritable(std::move(resume));
+  } else {
+    sink_->WaitWritable(std::move(resume));
+  }
 }
 
 void ViewerState::PassSkipped() {
@@ -358,6 +366,11 @@ void ViewerState::End(ViewerEnd end, const std::string& text, int64_t now_ns) {
   end_text_ = text;
   end_deadline_ns_ = now_ns + (end == ViewerEnd::kStreamEnded ? kDrainNs : kFinishNs);
   Advance(now_ns);
+}
+
+void ViewerState::HasNothing(const media::TrackSet& tracks, int64_t now_ns) {
+  if (observer_ != nullptr) observer_->OnNothingOf(tracks);
+  End(ViewerEnd::kNoTracks, "the stream has none of the tracks that were asked for", now_ns);
 }
 
 void ViewerState::Tick(int64_t now_ns) {

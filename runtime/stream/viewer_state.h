@@ -42,6 +42,8 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   // Writes as much as the socket takes; waits for it where it is full, and skips where the viewer
   // lags too far.
   void Advance(int64_t now_ns);
+  // A viewer that waits learns that its lane has nothing to show of `tracks`.
+  void HasNothing(const media::TrackSet& tracks, int64_t now_ns);
   // From kPlaying: sends what is owed (kStreamEnded) or just the current unit, then OnEnding's
   // bytes.
   void End(ViewerEnd end, const std::string& text, int64_t now_ns);
@@ -86,6 +88,7 @@ class ViewerState : public std::enable_shared_from_this<ViewerState> {
   // What every write touches comes first and together: with thousands of viewers each of these
   // cache lines has to be fetched for each frame.
   transport::Transport& transport_;
+  Sink* const sink_;  // instead of it
   const std::shared_ptr<rpc::SessionRecord> record_;
   ShardFeed* feed_ = nullptr;
   uint64_t next_index_ = 0;

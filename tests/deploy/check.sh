@@ -9,14 +9,16 @@ bin=${1:-build/asan/bin}
 MILLRACE_HOME=$(mktemp -d /tmp/millrace-local.XXXXXX)
 export MILLRACE_HOME
 # Free ports, all held at once so that they differ.
-read -r MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_BUS_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
-  MILLRACE_ROUTER_METRICS_PORT MILLRACE_RTMP_GATEWAY_METRICS_PORT MILLRACE_HTTP_GATEWAY_METRICS_PORT < <(
+read -r MILLRACE_RTMP_PORT MILLRACE_RTSP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_BUS_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
+  MILLRACE_ROUTER_METRICS_PORT MILLRACE_RTMP_GATEWAY_METRICS_PORT MILLRACE_RTSP_GATEWAY_METRICS_PORT \
+  MILLRACE_HTTP_GATEWAY_METRICS_PORT < <(
     /usr/bin/python3 -c '
 import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(8)]
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(10)]
 print(*[s.getsockname()[1] for s in held])')
-export MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_BUS_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
-  MILLRACE_ROUTER_METRICS_PORT MILLRACE_RTMP_GATEWAY_METRICS_PORT MILLRACE_HTTP_GATEWAY_METRICS_PORT
+export MILLRACE_RTMP_PORT MILLRACE_RTSP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_BUS_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
+  MILLRACE_ROUTER_METRICS_PORT MILLRACE_RTMP_GATEWAY_METRICS_PORT MILLRACE_RTSP_GATEWAY_METRICS_PORT \
+  MILLRACE_HTTP_GATEWAY_METRICS_PORT
 
 failed=0 log=$MILLRACE_HOME/check.log
 local_sh() { deploy/local.sh "$@"; }
@@ -68,6 +70,7 @@ check "… and where OBS publishes" says_where_obs_publishes
 check "all are ready" all_ready
 check "a second start says that it is running" refused local_sh --bin "$bin"
 check "the demo plays over RTMP" await 10 demo_frames "rtmp://127.0.0.1:$MILLRACE_RTMP_PORT/live/demo"
+check "the demo plays over RTSP" demo_frames "rtsp://127.0.0.1:$MILLRACE_RTSP_PORT/live/demo"
 check "the demo plays over HTTP-FLV" demo_frames "http://127.0.0.1:$MILLRACE_HTTP_PORT/live/demo.flv"
 
 router=$(pid router)

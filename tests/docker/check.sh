@@ -116,15 +116,15 @@ docker info >/dev/null 2>&1 || start_engine
 
 # --- the cluster -------------------------------------------------------------------------------------------
 
-services=(control-plane router rtmp-gateway http-gateway edge prometheus)
+services=(control-plane router rtmp-gateway rtsp-gateway http-gateway edge prometheus)
 export COMPOSE_PROJECT_NAME=millrace-check MILLRACE_TAG=check
 # Free ports, all held at once so that they differ.
-read -r MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
+read -r MILLRACE_RTMP_PORT MILLRACE_RTSP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
   MILLRACE_PROMETHEUS_PORT < <(/usr/bin/python3 -c '
 import socket
-held = [socket.create_server(("", 0)) for _ in range(5)]
+held = [socket.create_server(("", 0)) for _ in range(6)]
 print(*[s.getsockname()[1] for s in held])')
-export MILLRACE_RTMP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
+export MILLRACE_RTMP_PORT MILLRACE_RTSP_PORT MILLRACE_HTTP_PORT MILLRACE_GRPC_PORT MILLRACE_CONTROL_PLANE_METRICS_PORT \
   MILLRACE_PROMETHEUS_PORT
 rtmp=rtmp://127.0.0.1:$MILLRACE_RTMP_PORT http=http://127.0.0.1:$MILLRACE_HTTP_PORT
 stream=live/check
@@ -151,7 +151,8 @@ plays() {
 listed() { cli streams list --json | grep -F "\"$stream\""; }
 nodes_listed() {
   cli nodes list --json >"$work/nodes" && cat "$work/nodes" &&
-    grep -q router "$work/nodes" && grep -q rtmp-gateway "$work/nodes" && grep -q http-gateway "$work/nodes"
+    grep -q router "$work/nodes" && grep -q rtmp-gateway "$work/nodes" &&
+      grep -q rtsp-gateway "$work/nodes" && grep -q http-gateway "$work/nodes"
 }
 session_listed() { cli sessions list --json | grep -F "\"$stream\""; }
 ban_listed() { cli bans list --json | grep -F "$stream"; }
@@ -161,13 +162,13 @@ refused() {
 }
 gone() { ! kill -0 "$publisher" 2>/dev/null; }
 
-# Four processes, each scraped without an error, and what they say is there.
+# Five processes, each scraped without an error, and what they say is there.
 scraped() {
   local api=http://127.0.0.1:$MILLRACE_PROMETHEUS_PORT/api/v1
   curl -fsS "$api/targets?state=active" | jq -e \
     '.data.activeTargets | map("\(.labels.job) \(.scrapeUrl) \(.health) \(.lastError)") | .[]' &&
     curl -fsS "$api/targets?state=active" | jq -e \
-      '.data.activeTargets | (map(.scrapeUrl) | unique | length) >= 4 and all(.health == "up")' &&
+      '.data.activeTargets | (map(.scrapeUrl) | unique | length) >= 5 and all(.health == "up")' &&
     curl -fsS "$api/query" --data-urlencode 'query=sum(millrace_ingest_frames_total) > 0' |
     jq -e '.data.result | length == 1'
 }
@@ -192,8 +193,9 @@ done
 publish
 check "the stream is listed" await 10 listed
 check "RTMP plays" plays "$rtmp/$stream"
+check "RTSP plays" plays "rtsp://127.0.0.1:$MILLRACE_RTSP_PORT/$stream"
 check "HTTP-FLV plays" plays "$http/$stream.flv"
-check "three nodes are listed" nodes_listed
+check "four nodes are listed" nodes_listed
 check "the publisher's session is listed" session_listed
 check "Prometheus scrapes every process" await 60 scraped
 check "the stream is kicked and banned" cli streams kick "$stream" --reason 'docker check' --ban 1m

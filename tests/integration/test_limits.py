@@ -6,6 +6,7 @@ import pytest
 
 from harness.http import request
 from harness.media import assert_same_packets, packets_of, read_framemd5, run
+from harness.raw_rtsp import Client, announce, tone
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "warning", "-nostdin", "-y"]
@@ -21,7 +22,7 @@ limits: {{connections_per_address: 3, exempt_addresses: [127.0.0.1]}}
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster(CONFIG, rtmp=1, http=1)
+    return make_cluster(CONFIG, rtmp=1, http=1, rtsp=1)
 
 
 def test_ffmpeg_without_re(cluster, recordings, children, tmp_path):
@@ -61,6 +62,51 @@ def test_a_publisher_beyond_its_limit(cluster, tools, app, reason):
     assert metrics.sum("millrace_refusals_total", protocol="rtmp", reason=reason) == 1
     assert metrics.sum("millrace_session_ends_total", role="publisher", reason=reason) == 1
     assert reason in cluster["rtmp0"].process.log()
+
+
+def test_an_rtsp_publisher_beyond_its_limit(cluster):
+    with Client(cluster["rtsp0"].port) as publisher:
+        assert announce(publisher, "thin/rtsp").status == 200
+        with pytest.raises(OSError):  # 64 kbit/s where 50 are allowed
+            tone(publisher, "thin/rtsp", 30)
+    metrics = cluster["rtsp0"].metrics()
+    assert metrics.sum("millrace_refusals_total", protocol="rtsp", reason="max_bitrate") == 1
+    assert metrics.sum("millrace_session_ends_total", role="publisher", reason="max_bitrate") == 1
+
+
+def test_so_many_rtsp_connections_of_one_address(cluster):
+    port = cluster["rtsp0"].port
+    others = [Client(port, bind="127.0.0.8") for _ in range(3)]
+    for other in others:
+        assert other.ask("OPTIONS").status == 200
+    with Client(port, bind="127.0.0.8") as refused:
+        reply = refused.ask("OPTIONS")
+        assert reply.status == 503 and "as many connections as it may have (3)" in reply.reason, reply
+        assert refused.wait_closed() == b""
+    assert cluster["rtsp0"].metrics().sum("millrace_refusals_total", protocol="rtsp",
+                                          reason="connections_per_address") == 1
+    others[0].close()
+    def welcome():
+        with Client(port, bind="127.0.0.8") as again:
+            return again.ask("OPTIONS").status == 200
+    until(welcome, 10, "there is room again")
+    for other in others:
+        other.close()
+
+
+def test_rtsp_faster_than_real_time(cluster, recordings, children, tmp_path):
+    """As with RTMP: the connection holds the file back, and nothing is lost."""
+    viewer = children("ffmpeg", *QUIET, "-rw_timeout", "30000000", "-i", cluster.flv("fast/rtsp"), "-map", "0", "-c",
+                      "copy", "-f", "framemd5", tmp_path / "seen.md5")
+    until(lambda: cluster.admin.sessions(stream="fast/rtsp"), 20, "the viewer waits")
+    publisher = children("ffmpeg", *QUIET, "-stream_loop", "3", "-i", recordings["audio"], "-c", "copy",
+                         "-rtsp_transport", "tcp", "-f", "rtsp", cluster.rtsp("fast/rtsp"))
+    _, errors = publisher.communicate(timeout=60)
+    assert publisher.returncode == 0, errors
+    _, errors = viewer.communicate(timeout=60)
+    assert viewer.returncode == 0, errors
+    assert len(read_framemd5(tmp_path / "seen.md5")["audio"]) >= 4 * 258
+    assert cluster["rtsp0"].metrics().sum("millrace_ingest_paced_total", protocol="rtsp") > 0
 
 
 def test_so_many_connections_of_one_address(cluster, tools):

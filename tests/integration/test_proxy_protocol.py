@@ -1,14 +1,17 @@
-"""Both gateways behind a balancer that speaks the PROXY protocol."""
+"""Gateways behind a balancer that speaks the PROXY protocol."""
 
 import socket
 import threading
 
 import pytest
 
+from harness.raw_rtsp import Client, announce, tone
 from harness.waiting import until
 
 CONFIG = """
 rtmp:
+  proxy_protocol: [127.0.0.0/8]
+rtsp:
   proxy_protocol: [127.0.0.0/8]
 http:
   proxy_protocol: [127.0.0.0/8]
@@ -18,7 +21,7 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster(CONFIG, rtmp=1, http=1)
+    return make_cluster(CONFIG, rtmp=1, http=1, rtsp=1)
 
 
 class Balancer:
@@ -70,15 +73,31 @@ def test_clients_have_their_own_addresses(cluster, tools):
     http.close()
 
 
+def test_rtsp(cluster):
+    """The session has the client's address, and stays in its connection: no datagram would find its way."""
+    edge = Balancer(cluster["rtsp0"].port, b"PROXY TCP4 203.0.113.9 192.0.2.1 50003 554\r\n")
+    with Client(edge.port) as publisher, Client(edge.port) as player:
+        assert announce(publisher, "p/rtsp").status == 200
+        tone(publisher, "p/rtsp", 0.2)
+        assert player.ask("DESCRIBE", "p/rtsp").status == 200
+        udp = player.ask("SETUP", "p/rtsp/trackID=0", Transport="RTP/AVP;unicast;client_port=40000-40001")
+        assert udp.status == 461, udp
+        assert player.ask("SETUP", "p/rtsp/trackID=0", Transport="RTP/AVP/TCP;unicast").status == 200
+        assert player.ask("PLAY", "p/rtsp").status == 200
+        assert {s.address for s in cluster.admin.sessions(stream="p/rtsp")} == {"203.0.113.9:50003"}
+    edge.close()
+
+
 def test_without_a_header_nobody_comes_in(cluster):
-    for name, hello in (("rtmp0", b"\x03" + bytes(1536)), ("http0", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")):
+    for name, hello in (("rtmp0", b"\x03" + bytes(1536)), ("http0", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+                        ("rtsp0", b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")):
         with socket.create_connection(("127.0.0.1", cluster[name].port), 10) as client:
             client.sendall(hello)
             try:
                 assert client.recv(1) == b""
             except ConnectionResetError:
                 pass
-    assert cluster.metric("millrace_protocol_errors_total", error="proxy_no_header") == 2
+    assert cluster.metric("millrace_protocol_errors_total", error="proxy_no_header") == 3
 
 
 def test_health_checks_are_answered(cluster):

@@ -77,15 +77,6 @@ std::string BasicToken(const Login& login) {
   return absl::Base64Escape(login.user + ":" + login.password);
 }
 
-// In time that does not depend on where they differ.
-bool SameSecret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return difference == 0;
-}
-
 // Path and query without scheme, host and slashes behind; "*" as it is.
 std::string_view PathOf(std::string_view uri) {
   if (const size_t scheme = uri.find("://"); scheme != std::string_view::npos) {
@@ -217,6 +208,12 @@ ServerAuth::ServerAuth(std::string realm, PasswordOf password_of, Md5 md5,
   nonce_ = media::FormatHex(bytes);
 }
 
+ServerAuth ServerAuth::With(PasswordOf password_of) const {
+  ServerAuth other = *this;
+  other.password_of_ = std::move(password_of);
+  return other;
+}
+
 ServerAuth::Verdict ServerAuth::Check(const Request& request) const {
   const std::string* header = request.headers.Find("Authorization");
   if (header == nullptr) return Verdict::kMissing;
@@ -252,6 +249,14 @@ std::vector<std::string> ServerAuth::Challenges(Verdict verdict) const {
   std::string digest = "Digest realm=" + Quoted(realm_) + ", nonce=" + Quoted(nonce_);
   if (verdict == Verdict::kStale) digest += ", stale=\"true\"";
   return {digest, "Basic realm=" + Quoted(realm_)};
+}
+
+bool SameSecret(std::string_view a, std::string_view b) {
+  unsigned difference = a.size() == b.size() ? 0 : 1;
+  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  }
+  return difference == 0;
 }
 
 bool DigestUriFits(std::string_view uri, std::string_view request_uri) {

@@ -87,6 +87,8 @@ class ServerAuth {
 
   ServerAuth(std::string realm, PasswordOf password_of, Md5 md5, const RandomBytes& random);
 
+  // The same nonce with other passwords.
+  ServerAuth With(PasswordOf password_of) const;
   Verdict Check(const Request& request) const;
   // The WWW-Authenticate lines of a 401.
   std::vector<std::string> Challenges(Verdict verdict) const;
@@ -94,11 +96,14 @@ class ServerAuth {
  private:
   Verdict CheckDigest(const Authorization& authorization, const Request& request) const;
 
-  const std::string realm_;
-  const PasswordOf password_of_;
-  const Md5 md5_;
+  std::string realm_;
+  PasswordOf password_of_;
+  Md5 md5_;
   std::string nonce_;
 };
+
+// Compares in time that does not depend on where they differ.
+bool SameSecret(std::string_view a, std::string_view b);
 
 // Whether a Digest `uri` speaks of the request's URI: the same, its path alone, the URL of the
 // presentation that it is part of (VLC, Bosch), each with or without a slash behind (HappyTime), or

@@ -24,8 +24,16 @@ const char* RtspErrorName(RtspError error) {
       return "rtsp_lost_sync";
     case RtspError::kTooMuchPending:
       return "rtsp_too_much_pending";
+    case RtspError::kLoginFailed:
+      return "rtsp_login_failed";
     case RtspError::kSessionTimeout:
       return "rtsp_session_timeout";
+    case RtspError::kHandshakeTimeout:
+      return "rtsp_handshake_timeout";
+    case RtspError::kIdleTimeout:
+      return "rtsp_idle_timeout";
+    case RtspError::kUnsupportedCodec:
+      return "rtsp_unsupported_codec";
     case RtspError::kBadSdp:
       return "rtsp_bad_sdp";
     case RtspError::kBadTransport:

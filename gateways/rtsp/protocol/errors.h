@@ -18,9 +18,13 @@ enum class RtspError {
   kLineTooLong,
   kTooManyHeaders,
   kBodyTooLarge,
-  kLostSync,        // too much between two interleaved frames that is neither
-  kTooMuchPending,  // more bytes than may wait while a request is being answered
-  kSessionTimeout,  // nothing was heard for longer than the session's timeout
+  kLostSync,          // too much between two interleaved frames that is neither
+  kTooMuchPending,    // more bytes than may wait while a request is being answered
+  kLoginFailed,       // wrong credentials, time and again
+  kSessionTimeout,    // nothing was heard for longer than the session's timeout
+  kHandshakeTimeout,  // no whole request came in time
+  kIdleTimeout,       // the client neither publishes nor plays
+  kUnsupportedCodec,  // of a media that is left out
   // Of servers, when we are the client.
   kBadSdp,        // media::sdp names what exactly in the detail
   kBadTransport,  // a SETUP reply whose Transport cannot be used

@@ -87,6 +87,8 @@ ServerConversation::Result ServerConversation::OnPacket(const Interleaved& frame
 
 ServerConversation::Result ServerConversation::OnRequest(Request request) {
   if (const std::string* agent = request.headers.Find("User-Agent")) user_agent_ = *agent;
+  greeted_ = true;
+  if (!options_.refusal.empty()) return Refuse(request, 503, options_.refusal), TurnedAway{};
   return Passes(request) ? Dispatch(std::move(request)) : std::nullopt;
 }
 
@@ -107,12 +109,27 @@ bool ServerConversation::Passes(const Request& request) {
   if (!auth_.has_value() || authenticated_ || request.method == "OPTIONS") return true;
   const ServerAuth::Verdict verdict = auth_->Check(request);
   authenticated_ = verdict == ServerAuth::Verdict::kRight;
-  if (authenticated_) return true;
+  if (!authenticated_) RefuseLogin(request, *auth_, verdict);
+  return authenticated_;
+}
+
+void ServerConversation::RefuseLogin(const Request& request, const ServerAuth& auth,
+                                     ServerAuth::Verdict verdict) {
   Response response = Reply(request, 401);
-  for (const std::string& challenge : auth_->Challenges(verdict)) {
+  for (const std::string& challenge : auth.Challenges(verdict)) {
     response.headers.Add("WWW-Authenticate", challenge);
   }
-  return Send(response), false;
+  Send(response);
+}
+
+std::optional<std::string> ServerConversation::Admit(const ServerAuth& auth) {
+  if (!waiting_.has_value()) return std::nullopt;
+  const ServerAuth::Verdict verdict = auth.Check(*waiting_);
+  if (verdict == ServerAuth::Verdict::kRight) {
+    return ParseAuthorization(waiting_->headers.Get("Authorization")).login.user;
+  }
+  RefuseLogin(TakeWaiting(), auth, verdict);
+  return std::nullopt;
 }
 
 ServerConversation::Result ServerConversation::Wait(Request request, ServerEvent event) {
@@ -155,13 +172,25 @@ void ServerConversation::AcceptAnnounce() {
   Send(Reply(request));
 }
 
-void ServerConversation::AcceptUdp(Pair server_port) {
+void ServerConversation::AcceptUdp(Pair server_port, std::string source) {
   const Request request = TakeWaiting();
   waiting_transport_.server_port = server_port;
+  waiting_transport_.destination.clear();
+  waiting_transport_.source = std::move(source);
   AnswerSetup(request, waiting_media_, waiting_transport_);
 }
 
-void ServerConversation::StartPlay(const std::vector<Start>& starts) {
+void ServerConversation::AcceptMulticast(std::string group, Pair port, uint8_t ttl) {
+  const Request request = TakeWaiting();
+  waiting_transport_.client_port.reset();
+  waiting_transport_.source.clear();
+  waiting_transport_.destination = std::move(group);
+  waiting_transport_.port = port;
+  waiting_transport_.ttl = ttl;
+  AnswerSetup(request, waiting_media_, waiting_transport_);
+}
+
+void ServerConversation::StartPlay(const std::vector<Start>& starts, int64_t start_ns) {
   const Request request = TakeWaiting();
   std::vector<RtpInfo> infos;
   for (const Start& start : starts) {
@@ -171,7 +200,7 @@ void ServerConversation::StartPlay(const std::vector<Start>& starts) {
   state_ = State::kPlaying;
   Response response = Reply(request);
   // Clients made by ZLMediaKit wait for it.
-  response.headers.Add("Range", Format(Range{.start_ns = 0}));
+  response.headers.Add("Range", Format(Range{.start_ns = start_ns}));
   if (!infos.empty()) response.headers.Add("RTP-Info", Format(infos));
   Send(response);
 }

@@ -32,6 +32,8 @@ struct ServerOptions {
   int64_t timeout_s = 60;         // told to the client
   // Beyond the timeout: VLC keeps alive every 70 s whatever it was told.
   int64_t grace_s = 30;
+  // Not empty: every request is answered with 503 and this sentence.
+  std::string refusal;
   // What may wait while a request is being answered.
   size_t max_pending = 256u << 10;
 };
@@ -65,9 +67,15 @@ class ServerConversation {
   // Answers to the request that waits; each belongs to the event that says so.
   void Describe(const media::sdp::Description& description);
   void AcceptAnnounce();
-  void AcceptUdp(Pair server_port);
-  void StartPlay(const std::vector<Start>& starts);
+  // `source`: the address that packets come from, where it is not the one that is connected to.
+  void AcceptUdp(Pair server_port, std::string source = {});
+  void AcceptMulticast(std::string group, Pair port, uint8_t ttl);
+  // `start_ns`: of the player's time, for Range; not 0 where it goes on behind a pause.
+  void StartPlay(const std::vector<Start>& starts, int64_t start_ns = 0);
   void StartRecord();
+  // Whether the request that waits bears the right credentials, for what not everybody may do: the
+  // user. Nothing where it was answered with 401 instead; the client may ask again.
+  std::optional<std::string> Admit(const ServerAuth& auth);
   // To whichever request waits. `text` is for people and takes the place of the status's own
   // reason.
   void Reject(int status, std::string_view text = {});
@@ -81,6 +89,7 @@ class ServerConversation {
   std::vector<uint8_t> TakeOutput() { return std::exchange(output_, {}); }
   bool has_output() const { return !output_.empty(); }
   State state() const { return state_; }
+  bool greeted() const { return greeted_; }              // a whole request came
   bool waiting() const { return waiting_.has_value(); }  // for an answer
   bool publishing() const { return publishing_; }
   const Setups& setups() const { return setups_; }
@@ -107,6 +116,8 @@ class ServerConversation {
 
   // The media that `uri` means, or the status that says why there is none.
   std::optional<size_t> FindMedia(std::string_view uri, int& status) const;
+  // Whether the other media of the session travel in the same way.
+  bool SameWay(size_t media, const Transport& transport) const;
   void AnswerSetup(const Request& request, size_t media, Transport transport);
   Result Wait(Request request, ServerEvent event);
   Request TakeWaiting();
@@ -115,6 +126,7 @@ class ServerConversation {
   void Send(const Response& response) { Write(response, output_); }
   void Refuse(const Request& request, int status, std::string_view text = {});
   void RefuseState(const Request& request);
+  void RefuseLogin(const Request& request, const ServerAuth& auth, ServerAuth::Verdict verdict);
   std::string AllowedMethods() const;
   void OpenSession();
   void CloseSession();
@@ -128,6 +140,7 @@ class ServerConversation {
   int64_t heard_ns_;
 
   State state_ = State::kInit;
+  bool greeted_ = false;
   bool authenticated_ = false;
   bool publishing_ = false;
   std::optional<Request> waiting_;

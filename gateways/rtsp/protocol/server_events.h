@@ -35,6 +35,11 @@ struct UdpSetupRequest {
   bool record = false;
 };
 
+// SETUP over multicast, to play. Answer with AcceptMulticast or Reject.
+struct MulticastSetupRequest {
+  size_t media = 0;
+};
+
 // Answer with StartPlay or Reject; media follows StartPlay.
 struct PlayRequest {
   std::optional<Range> range;
@@ -56,7 +61,11 @@ struct MediaPacket {
   media::Payload packet;
 };
 
-using ServerEvent = std::variant<DescribeRequest, AnnounceRequest, UdpSetupRequest, PlayRequest,
-                                 RecordRequest, PauseRequest, TeardownRequest, MediaPacket>;
+// Who connects gets nothing here (ServerOptions::refusal). Answered already: hang up.
+struct TurnedAway {};
+
+using ServerEvent = std::variant<DescribeRequest, AnnounceRequest, UdpSetupRequest,
+                                 MulticastSetupRequest, PlayRequest, RecordRequest, PauseRequest,
+                                 TeardownRequest, TurnedAway, MediaPacket>;
 
 }  // namespace millrace::rtsp

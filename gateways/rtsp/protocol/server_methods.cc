@@ -168,22 +168,43 @@ ServerConversation::Result ServerConversation::SetUp(Request request) {
   if (choice.transport.mode == Transport::Mode::kRecord && !publishing_) {
     return RefuseState(request), std::nullopt;
   }
+  // A session is sent in one way.
+  if (!SameWay(*media, choice.transport)) return Refuse(request, 461), std::nullopt;
   if (choice.transport.tcp) {
+    choice.transport.destination.clear();
+    choice.transport.source.clear();
     AnswerSetup(request, *media, std::move(choice.transport));
     return std::nullopt;
   }
-  const Pair ports = *choice.transport.client_port;
   waiting_media_ = *media;
   waiting_transport_ = std::move(choice.transport);
+  if (waiting_transport_.multicast) {
+    if (publishing_) return Refuse(request, 461), std::nullopt;
+    return Wait(std::move(request), MulticastSetupRequest{*media});
+  }
+  const Pair ports = *waiting_transport_.client_port;
   return Wait(std::move(request), UdpSetupRequest{*media, ports, publishing_});
+}
+
+bool ServerConversation::SameWay(size_t media, const Transport& transport) const {
+  return std::all_of(setups_.all().begin(), setups_.all().end(), [&](const Setup& setup) {
+    return setup.media == media || (setup.transport.tcp == transport.tcp &&
+                                    setup.transport.multicast == transport.multicast);
+  });
 }
 
 void ServerConversation::AnswerSetup(const Request& request, size_t media, Transport transport) {
   // Not `mode=play`: some clients do not know it in a reply.
   transport.mode = publishing_ ? Transport::Mode::kRecord : Transport::Mode::kNone;
-  transport.destination.clear();
-  transport.source.clear();
   transport.ssrc.reset();
+  // Players of a stream share its packets, channels included: not many ways to choose them are
+  // taken. Those of others are told, and clients obey.
+  if (!publishing_ && transport.interleaved.has_value()) {
+    const Pair& wish = *transport.interleaved;
+    const bool usual = wish.rtp % 2 == 0 && wish.rtcp == wish.rtp + 1 &&
+                       wish.rtp < 2 * std::max<size_t>(controls_.size(), 1);
+    if (!usual) transport.interleaved.reset();
+  }
   const Setup* setup = setups_.Add(media, std::move(transport));
   if (setup == nullptr) return Refuse(request, 461);
   reader_.ExpectChannels(setups_.channel_end());

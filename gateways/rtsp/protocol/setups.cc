@@ -10,7 +10,8 @@ constexpr int kUnsupportedTransport = 461;
 constexpr int kDestinationProhibited = 463;
 
 bool IsUsable(const Transport& transport, const TransportPolicy& policy) {
-  if (transport.profile != "AVP" || transport.multicast) return false;
+  if (transport.profile != "AVP") return false;
+  if (transport.multicast) return policy.multicast && !transport.tcp;
   if (transport.tcp) return true;
   return policy.udp && transport.client_port.has_value() && transport.client_port->rtp != 0 &&
          transport.client_port->rtcp != 0;
@@ -26,7 +27,8 @@ Choice ChooseTransport(const std::vector<Transport>& offered, const TransportPol
   Choice choice{.status = kUnsupportedTransport};
   for (const Transport& transport : offered) {
     if (!IsUsable(transport, policy)) continue;
-    if (!transport.tcp && !transport.destination.empty() &&
+    // Which group it is is ours to say.
+    if (!transport.tcp && !transport.multicast && !transport.destination.empty() &&
         transport.destination != policy.peer_address) {
       choice.status = kDestinationProhibited;
       continue;

@@ -19,6 +19,7 @@ struct Setup {
 
 struct TransportPolicy {
   bool udp = false;
+  bool multicast = false;
   // Packets are sent to the address that asks for them and to no other.
   std::string peer_address;
 };

@@ -46,6 +46,9 @@ void Answer(ServerConversation& conversation, const ServerEvent& event, unsigned
   if (std::holds_alternative<DescribeRequest>(event)) conversation.Describe(TwoMedia());
   if (std::holds_alternative<AnnounceRequest>(event)) conversation.AcceptAnnounce();
   if (std::holds_alternative<UdpSetupRequest>(event)) conversation.AcceptUdp({20000, 20001});
+  if (std::holds_alternative<MulticastSetupRequest>(event)) {
+    conversation.AcceptMulticast("239.192.8.1", {21000, 21001}, 16);
+  }
   if (std::holds_alternative<PlayRequest>(event)) conversation.StartPlay({{0, 1, 2}, {1, {}, 4}});
   if (std::holds_alternative<RecordRequest>(event)) conversation.StartRecord();
 }

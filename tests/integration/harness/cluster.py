@@ -52,7 +52,7 @@ class Node:
 
 
 class Cluster:
-    def __init__(self, folder, config="", rtmp=2, http=2):
+    def __init__(self, folder, config="", rtmp=2, http=2, rtsp=0):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.config_path = folder / "millrace.yaml"
@@ -66,7 +66,7 @@ class Cluster:
         bus = free_port()
         self._add_node(ROUTER, "millrace-router",
                        [f"--listen=tcp://127.0.0.1:{bus}", f"--advertise=tcp://127.0.0.1:{bus}"], bus)
-        for kind, count in (("rtmp", rtmp), ("http", http)):
+        for kind, count in (("rtmp", rtmp), ("http", http), ("rtsp", rtsp)):
             for i in range(count):
                 port, secure = free_port(), free_port()
                 self._add_node(f"{kind}{i}", f"millrace-{kind}-gateway",
@@ -101,11 +101,17 @@ class Cluster:
     def rtmp(self, stream, gateway=0):
         return f"rtmp://127.0.0.1:{self[f'rtmp{gateway}'].port}/{stream}"
 
+    def rtsp(self, stream, gateway=0):
+        return f"rtsp://127.0.0.1:{self[f'rtsp{gateway}'].port}/{stream}"
+
     def flv(self, stream, gateway=0, query=""):
         return f"http://127.0.0.1:{self[f'http{gateway}'].port}/{stream}.flv{query}"
 
     def rtmps(self, stream, gateway=0):
         return f"rtmps://127.0.0.1:{self[f'rtmp{gateway}'].secure_port}/{stream}"
+
+    def rtsps(self, stream, gateway=0):
+        return f"rtsps://127.0.0.1:{self[f'rtsp{gateway}'].secure_port}/{stream}"
 
     def https(self, stream, gateway=0, query=""):
         return f"https://127.0.0.1:{self[f'http{gateway}'].secure_port}/{stream}.flv{query}"

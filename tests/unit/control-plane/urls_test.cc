@@ -49,6 +49,17 @@ TEST_F(UrlsTest, OfGatewaysThatAreAttached) {
             "http-flv http://10.0.0.3:8080/live/cam1.flv\n");
 }
 
+TEST_F(UrlsTest, OfRtsp) {
+  Gateway("rtsp-1", "rtsp", "10.0.0.4:8554");
+  EXPECT_EQ(Urls(),
+            "publish rtsp://10.0.0.4:8554/live/cam1 =  + \n"
+            "rtsp rtsp://10.0.0.4:8554/live/cam1\n");
+  configuration_.mutable_public_()->set_rtsp_port(554);
+  EXPECT_EQ(Urls(),
+            "publish rtsp://10.0.0.4/live/cam1 =  + \n"
+            "rtsp rtsp://10.0.0.4/live/cam1\n");
+}
+
 TEST_F(UrlsTest, ReadyGatewaysComeFirst) {
   Gateway("http-1", "http", "10.0.0.1:8080", /*ready=*/false);
   Gateway("http-2", "http", "10.0.0.2:8080").node.set_draining(true);

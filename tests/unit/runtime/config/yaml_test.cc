@@ -224,6 +224,13 @@ const Case kCases[] = {
      "2:33: `streams.live/*`: part_target (2s) must not be longer than segment_target (1s)\n"},
     {"PublicPort", "public: {rtmp_port: 0}\n",
      "1:21: `public.rtmp_port` must be between 1 and 65535, not 0\n"},
+    {"UdpPorts", "rtsp: {udp_ports: 20001-20001}\n",
+     "1:19: `rtsp.udp_ports`: `20001-20001` is not a range of ports: write 20000-20999, or off\n"},
+    {"UdpAddress", "rtsp: {udp_address: media.example.org}\n",
+     "1:21: `rtsp.udp_address`: `media.example.org` is not an address: write 203.0.113.7\n"},
+    {"MulticastGroups", "rtsp: {multicast_groups: 10.0.0.0/8}\n",
+     "1:26: `rtsp.multicast_groups`: `10.0.0.0/8` is not a network of multicast groups: write "
+     "239.192.8.0/24, or off\n"},
     {"PublicHost", "public: {host: a/b}\n",
      "1:16: `public.host`: `a/b` is not a host name or address\n"},
     {"PartLongerThanSegment", "defaults:\n  segment_target: 1s\n  part_target: 2s\n",

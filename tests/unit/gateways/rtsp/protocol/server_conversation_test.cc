@@ -176,12 +176,55 @@ TEST(Server, ChannelsAreTheClientsWhereNobodyHasThem) {
   const auto set_up = [&](const std::string& track, const std::string& transport) {
     return server.Ask("SETUP", kStreamUrl + "/trackID=" + track, {{"Transport", transport}});
   };
-  EXPECT_EQ(set_up("0", "RTP/AVP;unicast;interleaved=4"),
-            SetUpReply("RTP/AVP/TCP;unicast;interleaved=4-5"));
-  EXPECT_EQ(set_up("1", "RTP/AVP/TCP;unicast;interleaved=5-6"),
+  EXPECT_EQ(set_up("0", "RTP/AVP;unicast;interleaved=2"),
+            SetUpReply("RTP/AVP/TCP;unicast;interleaved=2-3"));
+  EXPECT_EQ(set_up("1", "RTP/AVP/TCP;unicast;interleaved=3-4"),
             SetUpReply("RTP/AVP/TCP;unicast;interleaved=0-1"));
   EXPECT_EQ(set_up("1", "RTP/AVP/TCP;unicast;interleaved=255-255"),
             SetUpReply("RTP/AVP/TCP;unicast;interleaved=0-1"));
+  // Packets are shared by those who chose alike: who chooses like nobody else gets other ones.
+  for (const char* odd : {"40-41", "1-2", "2-5"}) {
+    EXPECT_EQ(set_up("1", std::string("RTP/AVP/TCP;unicast;interleaved=") + odd),
+              SetUpReply("RTP/AVP/TCP;unicast;interleaved=0-1"));
+  }
+}
+
+TEST(Server, MulticastWhereItIsOn) {
+  ServerOptions options;
+  options.transport = {.udp = true, .multicast = true, .peer_address = "10.0.0.2"};
+  ServerDialogue server(options);
+  server.Ask("DESCRIBE", kStreamUrl);
+  const auto set_up = [&](const std::string& track, const std::string& transport) {
+    return server.Ask("SETUP", kStreamUrl + "/trackID=" + track, {{"Transport", transport}});
+  };
+  EXPECT_EQ(set_up("0", "RTP/AVP;multicast;destination=239.1.1.1;port=5000-5001"),
+            SetUpReply("RTP/AVP;multicast;destination=239.192.8.1;port=21000-21001;ttl=16"));
+  EXPECT_THAT(set_up("1", "RTP/AVP/TCP;unicast;interleaved=0-1"), StartsWith("461"))
+      << "a session is sent in one way";
+  EXPECT_THAT(set_up("1", "RTP/AVP;unicast;client_port=5000-5001"), StartsWith("461"));
+  EXPECT_THAT(set_up("0", "RTP/AVP;unicast;client_port=5000-5001"), StartsWith("200"))
+      << "another try for the same media";
+  EXPECT_THAT(server.Events(), ElementsAre("describe live/cam1", "multicast 0", "udp 0 to 5000"));
+}
+
+TEST(Server, NobodyPublishesToAGroup) {
+  ServerOptions options;
+  options.transport.multicast = true;
+  ServerDialogue server(options);
+  server.Ask("ANNOUNCE", kStreamUrl, kSdpType, FfmpegSdp());
+  EXPECT_THAT(server.Ask("SETUP", kStreamUrl + "/streamid=0",
+                         {{"Transport", "RTP/AVP;multicast;mode=record"}}),
+              StartsWith("461"));
+}
+
+TEST(Server, WhoIsTurnedAwayIsToldWhy) {
+  ServerOptions options;
+  options.refusal = "this server is full";
+  ServerDialogue server(options);
+  EXPECT_FALSE(server->greeted());
+  EXPECT_EQ(server.Ask("OPTIONS", kStreamUrl), "503 this server is full");
+  EXPECT_TRUE(server->greeted());
+  EXPECT_THAT(server.Events(), ElementsAre("turned away"));
 }
 
 TEST(Server, Statuses) {
@@ -351,6 +394,26 @@ TEST(Server, WantsCredentialsWhereItIsTold) {
               StartsWith("200"));
   // Who was let in once need not say it again.
   EXPECT_THAT(server.Ask("SETUP", kStreamUrl + "/trackID=0", kTcp01), StartsWith("200"));
+}
+
+TEST(Server, AsksForALoginWhereTheSessionWantsOne) {
+  ServerDialogue server;
+  const ServerAuth nobody("millrace", nullptr, TestMd5, PredictableBytes);
+  const ServerAuth auth = nobody.With([](std::string_view user) -> std::optional<std::string> {
+    return user == "admin" ? std::optional<std::string>("12345") : std::nullopt;
+  });
+  std::string user;
+  server.answer = [&](ServerConversation& conversation, const ServerEvent&) {
+    const auto admitted = conversation.Admit(auth);
+    if (admitted.has_value()) user = *admitted;
+    return !admitted.has_value();
+  };
+  EXPECT_THAT(server.Ask("ANNOUNCE", kStreamUrl, kSdpType, FfmpegSdp()),
+              StartsWith("401 Unauthorized [WWW-Authenticate: Digest realm=\"millrace\", nonce="));
+  Headers login = kSdpType;
+  login.Add("Authorization", "Basic YWRtaW46MTIzNDU=");
+  EXPECT_EQ(server.Ask("ANNOUNCE", kStreamUrl, login, FfmpegSdp()), "200 OK");
+  EXPECT_EQ(user, "admin");
 }
 
 // A whole publisher, however its bytes arrive.

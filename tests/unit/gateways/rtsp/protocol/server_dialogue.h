@@ -112,6 +112,9 @@ class ServerDialogue {
     if (std::holds_alternative<DescribeRequest>(event)) conversation_.Describe(TwoMedia());
     if (std::holds_alternative<AnnounceRequest>(event)) conversation_.AcceptAnnounce();
     if (std::holds_alternative<UdpSetupRequest>(event)) conversation_.AcceptUdp({20000, 20001});
+    if (std::holds_alternative<MulticastSetupRequest>(event)) {
+      conversation_.AcceptMulticast("239.192.8.1", {21000, 21001}, 16);
+    }
     if (std::holds_alternative<PlayRequest>(event)) {
       std::vector<ServerConversation::Start> starts;
       for (const Setup& setup : conversation_.setups().all()) {
@@ -130,6 +133,10 @@ class ServerDialogue {
       std::string operator()(const UdpSetupRequest& one) {
         return "udp " + std::to_string(one.media) + " to " + std::to_string(one.client_port.rtp);
       }
+      std::string operator()(const MulticastSetupRequest& one) {
+        return "multicast " + std::to_string(one.media);
+      }
+      std::string operator()(const TurnedAway&) { return "turned away"; }
       std::string operator()(const PlayRequest&) { return "play"; }
       std::string operator()(const RecordRequest&) { return "record"; }
       std::string operator()(const PauseRequest&) { return "pause"; }
