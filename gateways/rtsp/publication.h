@@ -42,6 +42,8 @@ class Publication {
   void OnTimer(TimePoint now);
   // See Receiver::Report.
   std::vector<uint8_t> Report(size_t media, TimePoint now);
+  // See Receiver::ended.
+  bool ended() const { return receiver_.ended(); }
   // How long nothing more should be read: see Ingest::Wait.
   std::chrono::nanoseconds Wait() { return ingest_->Wait(); }
   // That no media comes is not the publisher's doing.

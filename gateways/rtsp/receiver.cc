@@ -180,6 +180,7 @@ struct Receiver::Line {
   std::unique_ptr<media::rtp::Depacketizer> depacketizer;
   media::rtp::ReorderBuffer reorder;
   media::rtp::ReceiverStatistics statistics;
+  bool said_bye = false;
   size_t clock_index = 0;
   media::rtp::DecodeOrder order;
   media::h264::AvcConfig h264;
@@ -230,12 +231,15 @@ absl::Status Receiver::OnPacket(size_t media, bool rtcp, const media::Payload& p
       if (const auto* sender = std::get_if<media::rtp::SenderReport>(&report)) {
         clock_.OnSenderReport(line->clock_index, *sender);
         line->statistics.OnSenderReport(*sender, now_ns);
+      } else if (std::holds_alternative<media::rtp::Bye>(report)) {
+        line->said_bye = true;
       }
     }
     return absl::OkStatus();
   }
   auto parsed = media::rtp::ParsePacket(packet);
   if (!parsed.ok()) return parsed.status();
+  line->said_bye = false;
   line->statistics.OnPacket(*parsed, now_ns);
   std::vector<media::rtp::OrderedPacket> ordered;
   line->reorder.Push(*std::move(parsed), now_ns, ordered);
@@ -280,6 +284,16 @@ Receiver::Counters Receiver::counters() const {
     sum.undecodable += line->depacketizer->counters().undecodable;
   }
   return sum;
+}
+
+bool Receiver::ended() const {
+  bool any = false;
+  for (const auto& line : lines_) {
+    if (!line->statistics.started()) continue;
+    if (!line->said_bye) return false;
+    any = true;
+  }
+  return any;
 }
 
 void Receiver::OnUnit(Line& line, AccessUnit unit, std::vector<Item>& items) {

@@ -66,6 +66,8 @@ class Receiver {
   // first packet. Each report counts from the one before.
   std::vector<uint8_t> Report(size_t media, int64_t now_ns);
   Counters counters() const;
+  // Every media that ever sent anything has said BYE (RFC 3550 §6.6), and nothing came since.
+  bool ended() const;
 
  private:
   struct Line;

@@ -50,7 +50,8 @@ Server::Server(node::Node& node, std::string secure_listen)
     : node_(node),
       multicast_(node, udp_ports_),
       secure_(node.shards().home(), SecureOptions(std::move(secure_listen)), node.logger(),
-              node.metrics()) {
+              node.metrics()),
+      pulls_(node, shards_, udp_ports_) {
   for (size_t i = 0; i < node.shards().size(); ++i) {
     shards_.push_back(std::make_unique<SessionShard>(node, i));
   }

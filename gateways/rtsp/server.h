@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "gateways/rtsp/pulls.h"
 #include "gateways/rtsp/session.h"
 #include "gateways/rtsp/session_shard.h"
 #include "runtime/node/client_limits.h"
@@ -26,6 +27,7 @@ class Server final : public node::Service {
 
   absl::Status Start() override;
   void StopAccepting() override;
+  relay::Factory* relays() override { return &pulls_; }
   // The port that is listened on, once started.
   uint16_t port() const { return port_; }
   // 0 while it is not open; home shard.
@@ -44,6 +46,7 @@ class Server final : public node::Service {
 
   node::Node& node_;
   UdpPorts udp_ports_;
+  Pulls pulls_;
   Multicast multicast_;
   std::vector<std::unique_ptr<SessionShard>> shards_;
   std::optional<Acceptor> acceptor_;

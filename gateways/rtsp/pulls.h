@@ -1,0 +1,34 @@
+#pragma once
+// The pulls of an rtsp-gateway: makes sessions of what the node is told to fetch. Belongs to the
+// home shard.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gateways/rtsp/session_shard.h"
+#include "gateways/rtsp/udp_pair.h"
+#include "runtime/node/node.h"
+#include "runtime/relay/session.h"
+
+namespace millrace::rtsp {
+
+class Pulls final : public relay::Factory {
+ public:
+  // All outlive this.
+  Pulls(node::Node& node, const std::vector<std::unique_ptr<SessionShard>>& shards,
+        UdpPorts& udp_ports)
+      : node_(node), shards_(shards), udp_ports_(udp_ports) {}
+
+  std::vector<std::string> pull_schemes() const override { return {"rtsp", "rtsps"}; }
+  std::vector<std::string> push_schemes() const override { return {}; }
+  std::unique_ptr<relay::Session> StartPull(const v1::Pull& pull, relay::Events events) override;
+  std::unique_ptr<relay::Session> StartPush(const v1::Push& push, relay::Events events) override;
+
+ private:
+  node::Node& node_;
+  const std::vector<std::unique_ptr<SessionShard>>& shards_;
+  UdpPorts& udp_ports_;
+};
+
+}  // namespace millrace::rtsp
