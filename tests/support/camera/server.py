@@ -155,7 +155,8 @@ class Connection:
         if path_of(uri) != self.profile.path:
             return 404, [], ""
         text, self.medias = describe(self.profile, self.camera.recording, self.host)
-        self.described_for = None
+        self._stop()  # also where a TEARDOWN was lost to a 401
+        self.lines, self.player, self.described_for = {}, None, None
         host = "192.168.1.64:554" if self.profile.base == "foreign" else self.host
         url = f"rtsp://{host}{self.profile.path}"
         base = {"slash": [("Content-Base", url.rstrip("/") + "/")], "foreign": [("Content-Base", url + "/")],
