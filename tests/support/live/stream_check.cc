@@ -1,8 +1,9 @@
 // Plays synthetic streams and accounts for every frame, steered by lines on standard input:
 //   stream-check [flags] URL[*COUNT]...
-//   in:  snapshot | stop | stall I | resume I | close I
+//   in:  snapshot | latency | stop | stall I | resume I | close I
 //   out: {"event": "playing"|"key"|"status"|"response"|"closed", "viewer": i, …},
-//        {"event": "snapshot"|"end", "viewers": […]}
+//        {"event": "snapshot"|"end", "viewers": […]},
+//        {"event": "latency", "latency": {…} since last asked}
 
 #include <charconv>
 #include <fstream>
@@ -92,6 +93,7 @@ class Program {
     const size_t space = line.find(' ');
     const std::string command = line.substr(0, space);
     if (command == "snapshot") Report("snapshot");
+    if (command == "latency") ReportLatency();
     if (command == "stop") loop_.Stop();
     if (space == std::string::npos) return;
     size_t index = 0;
@@ -105,14 +107,17 @@ class Program {
   void Report(const char* event) {
     nlohmann::json line = {{"event", event}, {"viewers", nlohmann::json::array()}};
     for (const auto& viewer : viewers_) line["viewers"].push_back(viewer->Report());
-    line["latency"] = Percentiles(latencies_);
-    latencies_.clear();
     Print(line);
+  }
+
+  void ReportLatency() {
+    Print({{"event", "latency"}, {"latency", Percentiles(latencies_)}});
+    latencies_.clear();
   }
 
   Loop loop_;
   std::ofstream record_;
-  std::vector<int32_t> latencies_;  // since the last report
+  std::vector<int32_t> latencies_;  // since the last one reported
   std::vector<std::unique_ptr<Viewer>> viewers_;
   size_t open_ = 0;
   std::string error_;

@@ -1,0 +1,115 @@
+// The page: some players side by side, each observed by what a person would see of it.
+//
+// openPlayers([{library: "mpegts" | "flv", url}], {record}) starts them; report() tells how each has done so far.
+
+import { recordAppends } from './appends.js';
+import { look } from './picture.js';
+
+// What is buffered before the picture moves, at first and after it has run dry, as a page for unsteady networks does.
+const START_WITH_S = 1;
+const SAMPLE_MS = 100;
+
+const libraries = {
+  mpegts: (source) => window.mpegts.createPlayer({ type: 'flv', isLive: true, ...source },
+    { enableStashBuffer: false, autoCleanupSourceBuffer: true }),
+  flv: (source) => window.flvjs.createPlayer({ type: 'flv', isLive: true, cors: true, ...source },
+    { enableStashBuffer: false, autoCleanupSourceBuffer: true }),
+};
+
+class Watched {
+  constructor({ library, url }, record) {
+    this.library = library;
+    this.url = url;
+    this.video = document.createElement('video');
+    this.video.muted = true;
+    this.label = document.createElement('figcaption');
+    const figure = document.createElement('figure');
+    figure.append(this.video, this.label);
+    document.body.append(figure);
+
+    this.asked = false;  // to play
+    this.errors = [];
+    this.waits = 0;  // times that the picture stood still for want of data
+    this.standstillMs = 0;  // the longest time that currentTime did not move
+    this.seeks = 0;
+    this.first = null;  // {wall, media} when it began to move
+    this.moved = null;
+    this.listen();
+    this.timer = setInterval(() => this.sample(), SAMPLE_MS);
+
+    this.player = libraries[library]({ url });
+    this.player.on('error', (type, detail, more) => this.errors.push([type, detail, more?.msg].join(' ')));
+    const start = () => {
+      this.player.attachMediaElement(this.video);
+      this.player.load();
+    };
+    if (record) this.appends = recordAppends(start);
+    else start();
+  }
+
+  listen() {
+    this.video.addEventListener('waiting', () => {
+      if (!this.first) return;
+      this.waits += 1;
+      this.video.pause();
+      this.asked = false;
+    });
+    this.video.addEventListener('seeking', () => { if (this.first) this.seeks += 1; });
+    this.video.addEventListener('error', () => this.errors.push(`media ${this.video.error.message}`));
+  }
+
+  edge() {
+    const { buffered } = this.video;
+    return buffered.length ? buffered.end(buffered.length - 1) : 0;
+  }
+
+  sample() {
+    const now = performance.now();
+    const media = this.video.currentTime;
+    if (!this.asked && this.edge() - media >= START_WITH_S) {
+      this.asked = true;
+      this.video.play().catch((error) => this.errors.push(`play ${error.message}`));
+    }
+    if (!this.first) {
+      if (this.asked && media > 0.2) {
+        this.first = { wall: now, media };
+        this.moved = { wall: now, media };
+        notify({ event: 'playing', player: watched.indexOf(this) });
+      }
+      return;
+    }
+    if (media !== this.moved.media) this.moved = { wall: now, media };
+    this.standstillMs = Math.max(this.standstillMs, now - this.moved.wall);
+    this.label.textContent = `${this.library} ${new URL(this.url).protocol} ${media.toFixed(1)} s`;
+  }
+
+  report() {
+    const quality = this.video.getVideoPlaybackQuality();
+    const now = performance.now();
+    const { video } = this;
+    return {
+      library: this.library, url: this.url, errors: this.errors, waits: this.waits, seeks: this.seeks,
+      standstill_ms: Math.round(this.standstillMs), paused: video.paused, media_s: video.currentTime,
+      buffered_from_s: video.buffered.length ? video.buffered.start(0) : 0, buffered_to_s: this.edge(),
+      played_s: this.first ? video.currentTime - this.first.media : 0,
+      wall_s: this.first ? (now - this.first.wall) / 1000 : 0,
+      frames: quality.totalVideoFrames, dropped: quality.droppedVideoFrames, corrupted: quality.corruptedVideoFrames,
+      width: video.videoWidth, height: video.videoHeight,
+      audio_bytes: video.webkitAudioDecodedByteCount,
+      picture: video.videoWidth ? look(video) : null,
+      appends: this.appends?.() ?? null,
+    };
+  }
+}
+
+const watched = [];
+
+function notify(event) {
+  window.millraceEvent(JSON.stringify(event));
+}
+
+window.openPlayers = (players, { record }) => {
+  for (const player of players) watched.push(new Watched(player, record));
+};
+
+window.report = () => watched.map((player) => player.report());
