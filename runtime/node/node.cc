@@ -306,6 +306,7 @@ class GatewayNode : public Node {
                  {{"sessions", sessions_.size()}, {"deadline_ms", settings_.drain.count()}});
     service_->StopAccepting();
     if (relays_ != nullptr) relays_->Drain();
+    if (agent_ != nullptr) agent_->HeartbeatChanged();
     WaitForSessions(std::chrono::steady_clock::now() + settings_.drain, false);
   }
 

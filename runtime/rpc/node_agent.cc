@@ -93,6 +93,12 @@ class NodeAgent::Impl {
     SignalLocked(true);
   }
 
+  void HeartbeatChanged() {
+    std::lock_guard lock(mutex_);
+    heartbeat_changed_ = true;
+    SignalLocked(true);
+  }
+
   void SetRelays(v1::RelayUpdate all) {
     std::lock_guard lock(mutex_);
     relays_ = std::move(all);
@@ -193,6 +199,7 @@ class NodeAgent::Impl {
   void ReportDue(AttachCall& call, Clock::time_point now) {
     {
       std::lock_guard lock(mutex_);
+      if (std::exchange(heartbeat_changed_, false)) next_heartbeat_ = now;
       if (std::exchange(urgent_, false)) urgent_at_ = std::min(urgent_at_, now + kUrgentDelay);
     }
     if (now >= next_heartbeat_) {
@@ -345,6 +352,7 @@ class NodeAgent::Impl {
   std::set<std::string> changed_streams_;
   std::set<std::string> gone_streams_;
   v1::RelayUpdate relays_;  // all there are
+  bool heartbeat_changed_ = false;
 
   // The agent's thread only.
   v1::NodeState state_;
@@ -370,6 +378,8 @@ bool NodeAgent::attached() const { return impl_->attached(); }
 void NodeAgent::StreamChanged(const v1::Stream& stream) { impl_->StreamChanged(stream); }
 
 void NodeAgent::StreamGone(const std::string& name) { impl_->StreamGone(name); }
+
+void NodeAgent::HeartbeatChanged() { impl_->HeartbeatChanged(); }
 
 void NodeAgent::SetRelays(v1::RelayUpdate all) { impl_->SetRelays(std::move(all)); }
 

@@ -45,6 +45,8 @@ class NodeAgent {
   // down).
   void StreamChanged(const v1::Stream& stream);
   void StreamGone(const std::string& name);
+  // The heartbeat says something new: it goes out now. Any thread.
+  void HeartbeatChanged();
   // Every relay that the node has; what is new of it is reported soon. Any thread.
   void SetRelays(v1::RelayUpdate all);
 
