@@ -119,7 +119,7 @@ void MulticastGroup::End(const std::string& reason) {
   if (over_.exchange(true)) return;
   viewer_.reset();
   if (sink_ != nullptr) sink_->SayBye();
-  if (record_ != nullptr) node_.sessions().Close(*record_, reason);
+  if (record_ != nullptr) node_.sessions().Close(*record_, reason.c_str());
   record_.reset();
   for (const auto& on_end : std::exchange(on_end_, {})) on_end(reason);
 }

@@ -34,6 +34,7 @@ Ending EndingOf(const absl::Status& status, const Url& url) {
   if (is(RtspError::kTooManyRedirects)) return {End::kRefused, "the server redirects in circles"};
   if (is(RtspError::kResponseTimeout)) return {End::kLost, "no answer to " + detail};
   if (is(RtspError::kMediaTimeout)) return {End::kLost, "no media comes"};
+  if (name == "tls_handshake") return {End::kRefused, "TLS: " + detail};
   if (is(RtspError::kNotRtsp)) return {End::kRefused, "the server does not speak RTSP"};
   return {End::kLost, message};
 }

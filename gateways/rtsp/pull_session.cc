@@ -13,7 +13,8 @@
 #include "gateways/rtsp/crypto.h"
 #include "media/base/fault.h"
 #include "media/rtp/rtcp.h"
-#include "runtime/transport/arrival.h"
+#include "runtime/transport/certificate.h"
+#include "runtime/transport/dial.h"
 
 namespace millrace::rtsp {
 namespace {
@@ -125,20 +126,25 @@ asio::awaitable<void> PullSession::Serve() {
 }
 
 asio::awaitable<bool> PullSession::Connect() {
-  transport::DialOptions options;
-  options.host = conversation_.url().host;
-  options.port = conversation_.url().port;
-  options.secure = conversation_.url().tls;
-  options.verify = !options_.pull.insecure_tls();
-  dialer_.emplace(shard_.context());
-  auto dialed = co_await dialer_->Dial(std::move(options));
+  transport::DialOptions dial;
+  dial.host = conversation_.url().host;
+  dial.port = conversation_.url().port;
+  if (conversation_.url().tls) {
+    auto context = transport::ClientContext(options_.pull.insecure_tls());
+    if (!context.ok()) {
+      Fail(context.status());
+      co_return false;
+    }
+    dial.tls = *std::move(context);
+  }
+  auto dialed = co_await transport::Dial(std::move(dial));
   if (over_) co_return false;
   if (!dialed.ok()) {
     Fail(dialed.status());
     co_return false;
   }
-  transport_ = *std::move(dialed);
-  server_ = transport::PeerOf(transport_->socket());
+  transport_ = std::move(dialed->transport);
+  server_ = dialed->server;
   if (const auto ban = node_.bans().Refusal(options_.pull.stream(), server_.address.ToString(), "",
                                             UnixMilliseconds())) {
     End(relay::End::kRefused, *ban);

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +22,6 @@
 #include "runtime/relay/session.h"
 #include "runtime/rpc/session_registry.h"
 #include "runtime/stream/ingest.h"
-#include "runtime/transport/dial.h"
 #include "runtime/transport/transport.h"
 
 namespace millrace::rtsp {
@@ -87,7 +85,6 @@ class PullSession final : public std::enable_shared_from_this<PullSession>,
   Options options_;
   const v1::AppSettings settings_;
   ClientConversation conversation_;
-  std::optional<transport::Dialer> dialer_;  // one a connection
   std::unique_ptr<transport::Transport> transport_;
   net::Endpoint server_;
   boost::asio::steady_timer timer_;

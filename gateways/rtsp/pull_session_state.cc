@@ -171,7 +171,6 @@ void PullSession::Fail(const absl::Status& status) {
 void PullSession::End(relay::End end, const std::string& reason, bool goodbye) {
   if (std::exchange(over_, true)) return;
   timer_.cancel();
-  if (dialer_.has_value()) dialer_->Cancel();
   if (transport_ != nullptr) {
     conversation_.Teardown();
     const std::vector<uint8_t> last = conversation_.TakeOutput();

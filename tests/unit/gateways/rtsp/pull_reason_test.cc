@@ -33,6 +33,8 @@ TEST(PullReason, SaysWhatToMend) {
        "no video or audio track that is supported"},
       {Fail(RtspError::kResponseTimeout, "SETUP"), without, End::kLost, "no answer to SETUP"},
       {Fail(RtspError::kMediaTimeout), without, End::kLost, "no media comes"},
+      {media::Fault("tls_handshake", "self-signed certificate"), without, End::kRefused,
+       "TLS: self-signed certificate"},
       {absl::UnavailableError("cam:554: Connection refused"), without, End::kLost,
        "cam:554: Connection refused"},
   };

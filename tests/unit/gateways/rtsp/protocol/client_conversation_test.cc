@@ -437,7 +437,7 @@ TEST(Client, SetsUpWhatIsChosen) {
   options.choose = [](const std::vector<media::sdp::Source>&) { return std::vector<size_t>{}; };
   ClientDialogue nothing(options);
   EXPECT_EQ(nothing.Describe(), "");
-  EXPECT_EQ(nothing.error(), "rtsp_no_media: video h264, audio pcmu");
+  EXPECT_EQ(nothing.error(), "rtsp_no_media: video h264, application not_media, audio pcma");
 }
 
 TEST(Client, KeepAlivesThatAreRefusedChangeNothingButTheMethod) {
@@ -513,7 +513,7 @@ TEST(Client, FailsByName) {
       {"rtsp_refused: 302 Found",
        [](ClientDialogue& client) { client.Asked(), client.Answer(200), client.Answer(302); }},
       {"rtsp_bad_sdp: sdp_not_sdp", [](ClientDialogue& client) { client.Describe({}, "<html>"); }},
-      {"rtsp_no_media",
+      {"rtsp_no_media: video unknown_format",
        [](ClientDialogue& client) { client.Describe({}, "m=video 0 RTP/AVP 32\n"); }},
       {"rtsp_bad_transport: RTP/AVP;unicast;server_port=1-2",
        [](ClientDialogue& client) {
