@@ -49,15 +49,13 @@ void PullSession::Publish() {
   record_ = node_.sessions().Open(std::move(row), kick);
   std::array<uint8_t, 4> random{};
   OpenSslRandom(random);
-  const uint32_t ssrc = media::ByteReader(random).U32();
   published_at_ = std::chrono::steady_clock::now();
-  publication_ = std::make_unique<Publication>(node_, shard_.context(),
-                                               PublicationOptions{.stream = options_.pull.stream(),
-                                                                  .session = record_->id(),
-                                                                  .sources = sources_,
-                                                                  .datagrams = !inputs_.empty(),
-                                                                  .ssrc = ssrc},
-                                               *this);
+  PublicationOptions options{options_.pull.stream(), record_->id(), sources_};
+  options.datagrams = !inputs_.empty();
+  options.ssrc = media::ByteReader(random).U32();
+  stream::IngestObserver& observer = *this;
+  publication_ =
+      std::make_unique<Publication>(node_, shard_.context(), std::move(options), observer);
 }
 
 void PullSession::OnAccepted() {
