@@ -115,7 +115,7 @@ void MulticastGroup::OnEnded(stream::ViewerEnd end, const std::string&) {
   End(stream::ViewerEndName(end));
 }
 
-void MulticastGroup::End(const std::string& reason) {
+void MulticastGroup::End(const char* reason) {
   if (over_.exchange(true)) return;
   viewer_.reset();
   if (sink_ != nullptr) sink_->SayBye();
