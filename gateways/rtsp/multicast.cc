@@ -115,11 +115,11 @@ void MulticastGroup::OnEnded(stream::ViewerEnd end, const std::string&) {
   End(stream::ViewerEndName(end));
 }
 
-void MulticastGroup::End(const std::string& reason) {
+void MulticastGroup::End(const char* reason) {
   if (over_.exchange(true)) return;
   viewer_.reset();
   if (sink_ != nullptr) sink_->SayBye();
-  if (record_ != nullptr) node_.sessions().Close(*record_, reason.c_str());
+  if (record_ != nullptr) node_.sessions().Close(*record_, reason);
   record_.reset();
   for (const auto& on_end : std::exchange(on_end_, {})) on_end(reason);
 }

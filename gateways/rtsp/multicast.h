@@ -53,7 +53,7 @@ class MulticastGroup final : public std::enable_shared_from_this<MulticastGroup>
   friend class Multicast;
 
   void Begin();
-  void End(const std::string& reason);
+  void End(const char* reason);
   std::vector<uint8_t> OnStart(const media::TrackSet&) override { return {}; }
   std::vector<uint8_t> OnEnding(stream::ViewerEnd, const std::string&) override { return {}; }
   void OnPlace(const stream::ViewerStart& start) override;

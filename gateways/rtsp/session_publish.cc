@@ -82,7 +82,9 @@ void Session::On(RecordRequest&) {
   PublicationOptions options{target_.stream, record_->id(), sources_};
   options.datagrams = UsesUdp();
   options.ssrc = media::ByteReader(ssrc).U32();
-  publication_ = std::make_unique<Publication>(node_, shard_.context(), std::move(options), *this);
+  stream::IngestObserver& observer = *this;
+  publication_ =
+      std::make_unique<Publication>(node_, shard_.context(), std::move(options), observer);
   StartInputs();
 }
 

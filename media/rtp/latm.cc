@@ -1,6 +1,7 @@
 #include "media/rtp/latm.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "media/frame/frame.h"
@@ -97,6 +98,21 @@ bool SkipAudioConfig(BitReader& bits) {
   return bits.ok();
 }
 
+// GStreamer's ends with the AudioSpecificConfig, signals of SBR included: each unit has its length.
+std::optional<LatmConfig> ReadBareConfig(Bytes bytes) {
+  BitReader bits(bytes);
+  // Version 0, same framing, one sub-frame, one program, one layer.
+  if (bits.Bits(1 + 1 + 6 + 4 + 3) != 0x2000) return std::nullopt;
+  const size_t begin = bits.position();
+  if (!SkipAudioConfig(bits)) return std::nullopt;
+  BitWriter audio_config;
+  audio_config.Copy(bytes, begin, bits.position() - begin);
+  if (bits.remaining() >= 11 && bits.Bits(11) != 0x2b7) return std::nullopt;
+  LatmConfig config;
+  config.audio_config = audio_config.Take();
+  return config;
+}
+
 }  // namespace
 
 absl::StatusOr<LatmConfig> ReadLatmConfig(Bytes bytes, BitReader& bits) {
@@ -165,6 +181,9 @@ LatmDepacketizer::LatmDepacketizer(LatmParameters parameters)
   BitReader bits(parameters_.config);
   if (auto config = ReadLatmConfig(parameters_.config, bits); config.ok()) {
     config_ = *std::move(config);
+  } else if (auto bare = ReadBareConfig(parameters_.config);
+             bare.has_value() && !parameters_.config_present) {
+    config_ = *std::move(bare);
   } else if (!parameters_.config_present && parameters_.config.empty()) {
     config_ = LatmConfig{};
   }

@@ -16,7 +16,7 @@ from harness.waiting import until
 
 CONFIG = """
 rtsp: {handshake_timeout: 2s, idle_timeout: 3s, session_timeout: 4s}
-defaults: {wait_timeout: 1s}
+defaults: {wait_timeout: 1s, track_wait: 100ms}
 applications:
   locked: {publishers: {cam: secret}}
 """

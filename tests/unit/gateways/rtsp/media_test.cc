@@ -289,6 +289,79 @@ TEST(Receiver, TakesParameterSetsFromThePackets) {
   EXPECT_EQ(std::get<ReceivedFrame>(items[1]).track, 1);
 }
 
+// Packets of pictures: a key frame, then others, the one at 120 ms another key frame.
+std::vector<Payload> PicturePackets() {
+  RtspMuxer muxer = Muxer(Tracks(), {0});
+  muxer.Preamble(Tracks());
+  std::vector<Frame> frames;
+  for (int64_t i = 0; i < 5; ++i) frames.push_back(Picture(40 * i, 40 * i, i % 3 == 0, 2000));
+  const auto unit = muxer.Frames(Tracks(), frames);
+  std::vector<Payload> packets;
+  for (const Interleaved& frame : FramesOf(Gathered(*unit, 0, SIZE_MAX))) {
+    if (frame.channel == 0) packets.push_back(frame.payload);
+  }
+  return packets;
+}
+
+// When pictures are shown, milliseconds behind the first.
+std::vector<int64_t> PicturesAt(const std::vector<Receiver::Item>& items) {
+  std::vector<int64_t> at;
+  for (const auto& item : items) {
+    if (const auto* frame = std::get_if<ReceivedFrame>(&item)) {
+      at.push_back((frame->pts_ns + kNsPerMs / 2) / kNsPerMs);
+    }
+  }
+  const int64_t first = at.empty() ? 0 : at.front();
+  for (int64_t& one : at) one -= first;
+  return at;
+}
+
+TEST(Receiver, PutsDatagramsInOrder) {
+  const auto sources = media::sdp::SourcesOf(OfferOf(Tracks(), "x").description);
+  Receiver receiver(sources, {.datagrams = true, .ssrc = 7});
+  auto packets = PicturePackets();
+  std::swap(packets[2], packets[4]);
+  std::vector<Receiver::Item> items;
+  for (const Payload& packet : packets) {
+    EXPECT_TRUE(receiver.OnPacket(0, false, packet, 0, items).ok());
+  }
+  EXPECT_THAT(PicturesAt(items), ElementsAre(0, 40, 80, 120, 160));
+  EXPECT_GT(receiver.counters().reordered, 0u);
+  EXPECT_EQ(receiver.counters().lost, 0u);
+  const auto report = media::rtp::ParseRtcp(receiver.Report(0, 0));
+  ASSERT_TRUE(report.ok());
+  const auto& blocks = std::get<media::rtp::ReceiverReport>(report->at(0));
+  EXPECT_EQ(blocks.ssrc, 7u);
+  EXPECT_EQ(blocks.reports.at(0).lost, 0);
+  EXPECT_TRUE(receiver.Report(1, 0).empty()) << "nothing came of it";
+}
+
+TEST(Receiver, WhatRefersToALostPictureGoesWithIt) {
+  const auto sources = media::sdp::SourcesOf(OfferOf(Tracks(), "x").description);
+  Receiver receiver(sources, {.datagrams = true});
+  const auto packets = PicturePackets();
+  std::vector<Receiver::Item> items;
+  size_t number = 0;
+  for (const Payload& packet : packets) {
+    const bool lost = media::rtp::ParsePacket(packet)->timestamp -
+                              media::rtp::ParsePacket(packets[0])->timestamp ==
+                          40 * 90 &&
+                      number++ == 0;
+    if (!lost) EXPECT_TRUE(receiver.OnPacket(0, false, packet, 0, items).ok());
+  }
+  EXPECT_THAT(PicturesAt(items), ElementsAre(0)) << "the gap may yet be filled";
+  receiver.OnTimer(kNsPerMs, items);
+  EXPECT_THAT(PicturesAt(items), ElementsAre(0));
+  receiver.OnTimer(1000 * kNsPerMs, items);
+  EXPECT_THAT(PicturesAt(items), ElementsAre(0, 120, 160));
+  const Receiver::Counters counters = receiver.counters();
+  EXPECT_EQ(counters.lost, 1u);
+  EXPECT_EQ(counters.damaged, 1u);
+  EXPECT_EQ(counters.undecodable, 1u);
+  const auto report = media::rtp::ParseRtcp(receiver.Report(0, 0));
+  EXPECT_EQ(std::get<media::rtp::ReceiverReport>(report->at(0)).reports.at(0).lost, 1);
+}
+
 TEST(Receiver, NamesWhatIsWrongAndGoesOn) {
   Receiver receiver(media::sdp::SourcesOf(OfferOf(Tracks(), "x").description));
   std::vector<Receiver::Item> items;

@@ -115,6 +115,15 @@ TEST(LatmDepacketizer, ManufacturersThatForgetTheConfiguration) {
   ExpectUnits(c, depacketizer, {5, 1}, "latm");
 }
 
+TEST(LatmDepacketizer, GStreamerEndsItsConfigurationEarly) {
+  // rtpmp4apay, of what avenc_aac makes: an AudioSpecificConfig with a signal that there is no SBR.
+  const PayloadCase c = {"bare configuration",
+                         {{0, "02 2101", true}},
+                         {{0, "2101", kClosed, false, Handed("1208")}}};
+  LatmDepacketizer depacketizer({.config_present = false, .config = Hex("40002410adca00")});
+  ExpectUnits(c, depacketizer, {5, 0}, "latm");
+}
+
 TEST(LatmDepacketizer, InBand) {
   // A 0 (another configuration), kConfig's 44 bits, then length 2 and "2101"; then a 1 (the same).
   const PayloadCase cases[] = {

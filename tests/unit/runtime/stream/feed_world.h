@@ -68,6 +68,9 @@ class TextUnit : public WireUnit {
   std::vector<Part> parts_;
 };
 
+// Pictures so wide cannot be told to viewers who are there.
+inline constexpr uint32_t kOtherFormat = 4711;
+
 class TextMuxer : public LaneMuxer {
  public:
   explicit TextMuxer(bool video_only) : video_only_(video_only) {}
@@ -86,6 +89,9 @@ class TextMuxer : public LaneMuxer {
     auto unit = std::make_shared<TextUnit>();
     unit->Add(0, "[all " + std::to_string(tracks.tracks.front().width) + "]", false);
     return unit;
+  }
+  bool Ends(const media::TrackSet& tracks) const override {
+    return tracks.tracks.front().width == kOtherFormat;
   }
   bool Carries(const media::TrackSet&, const media::Track& track) const override {
     return !video_only_ || track.id == 1;
@@ -130,7 +136,14 @@ struct TestViewer : ViewerObserver {
     server.emplace(acceptor.accept());
     client.non_blocking(true);
   }
-  std::vector<uint8_t> OnStart(const media::TrackSet&) override { return {'H', '|'}; }
+  void OnPlace(const ViewerStart& place) override {
+    base_ms = place.base_ms;
+    lead_ms = place.lead_ms;
+  }
+  std::vector<uint8_t> OnStart(const media::TrackSet&) override {
+    return quiet ? std::vector<uint8_t>{} : std::vector<uint8_t>{'H', '|'};
+  }
+  void OnNothingOf(const media::TrackSet& tracks) override { instead = tracks; }
   std::vector<uint8_t> OnEnding(ViewerEnd, const std::string&) override { return {'E'}; }
   void OnEnded(ViewerEnd reason, const std::string&) override { end = reason; }
 
@@ -138,6 +151,10 @@ struct TestViewer : ViewerObserver {
   tcp::socket client;
   std::string received;
   std::optional<ViewerEnd> end;
+  bool quiet = false;
+  int64_t base_ms = -1;
+  int64_t lead_ms = -1;
+  media::TrackSet instead;
   std::unique_ptr<Viewer> viewer;
   std::shared_ptr<rpc::SessionRecord> record;
 };
@@ -154,14 +171,18 @@ class FeedTest : public testing::Test {
     return settings;
   }
   std::unique_ptr<TestViewer> View(const std::string& stream, bool video_only = false,
-                                   uint32_t wait_timeout_ms = 0) {
+                                   uint32_t wait_timeout_ms = 0, int64_t start_ms = 0,
+                                   Sink* sink = nullptr) {
     auto viewer = std::make_unique<TestViewer>(io());
+    viewer->quiet = sink != nullptr;
     viewer->record = std::make_shared<rpc::SessionRecord>(v1::Session());
     ViewerOptions options{stream,
                           "test",
                           {video_only ? "video" : "all",
                            [video_only] { return std::make_unique<TextMuxer>(video_only); }},
                           Settings()};
+    options.start_ms = start_ms;
+    options.sink = sink;
     if (wait_timeout_ms > 0) options.settings.set_wait_timeout(wait_timeout_ms);
     viewer->viewer = hub_.View(0, *viewer->server, options, viewer->record, *viewer);
     return viewer;
