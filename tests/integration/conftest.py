@@ -86,10 +86,9 @@ def children():
     made = []
 
     def start(*argv, **options):
-        options.setdefault("stdout", subprocess.PIPE)
-        options.setdefault("stderr", subprocess.PIPE)
-        made.append(subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, text=True,
-                                     **options))
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                   "text": True, **options}
+        made.append(subprocess.Popen([str(a) for a in argv], **options))
         return made[-1]
 
     yield start
