@@ -102,3 +102,45 @@ def test_legacy_sound(cluster, children, tmp_path, name, encoder):
         _, errors = reader.communicate(timeout=30)
         assert reader.returncode == 0, (label, errors)
         assert_same_packets(source, read_framemd5(tmp_path / label))
+
+
+def test_what_an_encoder_says_beyond_its_tracks(cluster, tools, recordings, children, tmp_path):
+    """A title in ffmpeg's metadata reaches who waited and who comes later, with the server's own metadata."""
+    stream = "enhanced/title"
+    urls = [cluster.rtmp(stream, 1), cluster.flv(stream)]
+    early = tools.viewers(*urls, record=tmp_path / "early")
+    until(lambda: len(cluster.admin.sessions()) >= 2, 20, "every viewer waits")
+    publisher = children("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-i", recordings["av"],
+                         "-t", "5", "-c", "copy", "-metadata", "title=Launch", "-f", "flv", cluster.rtmp(stream))
+    early.wait_playing()
+    late = tools.viewers(*urls, record=tmp_path / "late").wait_playing()
+    for viewers in (early, late):
+        viewers.wait_end(30)
+    publisher.wait(10)
+    for record in ("early", "late"):
+        seen = read_record(tmp_path / record)
+        for viewer in range(2):
+            tags = [line for line in seen if line["viewer"] == viewer]
+            said = [line for line in tags if line.get("name") == "onMetaData"]
+            assert len(said) == 1 and tags.index(said[0]) < tags.index(media(tags)[0]), (record, viewer, said)
+            assert said[0]["members"]["title"] == "Launch", said
+            assert said[0]["members"]["width"] > 0 and said[0]["members"]["encoder"].startswith("Millrace/")
+
+
+def test_colour_information_comes_back(cluster, tools, elementary, tmp_path):
+    """HDR: what a publisher says of colour beside the bitstream, in the enhanced form only."""
+    stream = "enhanced/hdr"
+    targets = [cluster.flv(stream), cluster.rtmp(stream, 1), cluster.flv(stream, 1) + "?codec=legacy"]
+    sent, seen = published_and_played(cluster, tools, elementary, tmp_path, stream, ["v.hevc"], targets,
+                                      source_flags={"hdr": "true"}, fourccs="hvc1")
+    said = media(sent, packet="metadata")[0]["members"]
+    assert said["colorConfig.bitDepth"] == 10
+    for viewer in range(len(targets)):
+        mine = [line for line in seen if line["viewer"] == viewer]
+        colours = media(mine, packet="metadata")
+        if viewer == 2:
+            assert colours == []
+            continue
+        assert len(colours) == 1 and mine.index(colours[0]) < mine.index(media(mine)[0])
+        assert {key: value for key, value in colours[0]["members"].items() if value != 0} == said
+        assert_same_frames(sent, mine, 9)

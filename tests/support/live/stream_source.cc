@@ -29,6 +29,7 @@ ABSL_FLAG(
     std::vector<std::string>, files, {},
     "elementary streams in place of a profile (elementary.h), the first of a kind as main track");
 ABSL_FLAG(bool, codec_id_12, false, "HEVC of --files as CodecID 12");
+ABSL_FLAG(bool, hdr, false, "with --files: colour information of HDR");
 ABSL_FLAG(std::string, record, "", "with --files: writes what is published there, a line a tag");
 ABSL_FLAG(uint32_t, run, 1, "number of the first stream's run; each stream has the next");
 ABSL_FLAG(uint32_t, timestamp_offset_ms, 0, "timestamp of the first frame");
@@ -61,8 +62,9 @@ int Main() {
   std::optional<ElementaryStream> files;
   if (!absl::GetFlag(FLAGS_files).empty()) {
     std::string error;
-    files = ElementaryStream::Open(absl::GetFlag(FLAGS_files),
-                                   {.codec_id_12 = absl::GetFlag(FLAGS_codec_id_12)}, error);
+    files = ElementaryStream::Open(
+        absl::GetFlag(FLAGS_files),
+        {.codec_id_12 = absl::GetFlag(FLAGS_codec_id_12), .hdr = absl::GetFlag(FLAGS_hdr)}, error);
     if (!files) {
       std::cerr << "stream-source: " << error << "\n";
       return 2;
