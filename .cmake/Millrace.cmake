@@ -27,6 +27,14 @@ if(MILLRACE_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${MILLRACE_CCACHE})
 endif()
 
+# millrace_compile_quickly(target): code whose speed nobody waits for, but whose optimising under
+# ASan takes two thirds of its compilation.
+function(millrace_compile_quickly target)
+  if(MILLRACE_SANITIZE MATCHES address)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
+endfunction()
+
 # millrace_library(name SOURCES a.cc... [PUBLIC deps...] [PRIVATE deps...])
 # A small static library. PUBLIC only where the dependency shows in a header.
 function(millrace_library name)
@@ -59,6 +67,7 @@ function(millrace_test name)
   endif()
   add_executable(${name} ${A_SOURCES})
   target_link_libraries(${name} PRIVATE millrace_options ${A_LIBS} GTest::gmock GTest::gtest_main)
+  millrace_compile_quickly(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${A_LABELS}" TIMEOUT ${A_TIMEOUT})

@@ -33,8 +33,10 @@ test=(
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav vlc-bin vlc-plugin-base
   python3 python3-pytest python3-grpcio python3-protobuf python3-zmq
-  prometheus jq curl shellcheck procps openssl
+  prometheus jq curl shellcheck procps openssl chromium
 )
+# Other builds of Node bring an npm of their own, and refuse Debian's.
+command -v npm >/dev/null || test+=(nodejs npm)
 docker=(docker.io docker-compose mmdebstrap iptables ffmpeg curl jq procps python3)
 demo=(ffmpeg)
 edge=(haproxy)

@@ -108,8 +108,18 @@ stage_unit() {
   run_ctest "$preset" -L 'unit|fuzz|lint' -j "$jobs"
 }
 
+# The players and the browser's driver, as package-lock.json has them: fetched when that has changed.
+install_npm() {
+  local folder=tests/browser log=$logs/npm.log
+  local have=$folder/node_modules/.installed-lock.json
+  cmp -s "$folder/package-lock.json" "$have" && return
+  (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 || { cat "$log"; return 1; }
+  cp "$folder/package-lock.json" "$have"
+}
+
 # One at a time: they watch the clock, and each starts a cluster.
 stage_integration() {
+  if ((install)); then install_npm || { count 0 1; return 1; }; fi
   build "$preset" || { count 0 1; return 1; }
   run_ctest "$preset" -L integration
 }

@@ -75,6 +75,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   void On(AudioData& event);
   void On(Metadata& event);
   void On(Ignored& event);
+  void On(ScriptData& event);
   void OnMedia(media::flv::TagType type, int64_t timestamp_ms, const media::Payload& body);
   void BeginPlay();
 

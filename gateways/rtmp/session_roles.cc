@@ -247,6 +247,7 @@ void Session::On(UnpublishRequest&) {
 
 void Session::On(VideoData& event) { OnMedia(TagType::kVideo, event.timestamp_ms, event.body); }
 void Session::On(AudioData& event) { OnMedia(TagType::kAudio, event.timestamp_ms, event.body); }
+void Session::On(ScriptData& event) { OnMedia(TagType::kScript, event.timestamp_ms, event.body); }
 
 void Session::On(Metadata& event) {
   if (record_ == nullptr) return;

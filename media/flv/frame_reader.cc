@@ -11,15 +11,18 @@ uint8_t TrackIdOf(TrackKind kind, uint8_t track_id) {
 
 absl::Status FrameReader::Read(TagType type, int64_t timestamp_ms, const Payload& body,
                                std::vector<Item>& items) {
-  switch (type) {
-    case TagType::kVideo:
-      return ReadVideo(timestamp_ms, body, items);
-    case TagType::kAudio:
-      return ReadAudio(timestamp_ms, body, items);
-    case TagType::kScript:
-      break;
+  if (type == TagType::kScript) {
+    return script_.Read(timestamp_ms * kNsPerMs, body.bytes(), items);
   }
-  return absl::OkStatus();
+  const size_t before = items.size();
+  absl::Status status = type == TagType::kVideo ? ReadVideo(timestamp_ms, body, items)
+                                                : ReadAudio(timestamp_ms, body, items);
+  for (size_t i = before, end = items.size(); i < end; ++i) {
+    if (const auto* frame = std::get_if<ReadFrame>(&items[i]); frame != nullptr) {
+      script_.OnMedia(frame->dts_ns, items);
+    }
+  }
+  return status;
 }
 
 uint64_t FrameReader::frames_without_config() const {

@@ -9,6 +9,7 @@
 #include "media/base/payload.h"
 #include "media/flv/audio_reader.h"
 #include "media/flv/item.h"
+#include "media/flv/script_reader.h"
 #include "media/flv/tags.h"
 #include "media/flv/video_reader.h"
 
@@ -21,12 +22,12 @@ uint8_t TrackIdOf(TrackKind kind, uint8_t track_id);
 // Not thread-safe. Keeps the configuration in force of each track.
 class FrameReader {
  public:
-  // Appends what the tag holds: a Track where its configuration is new or changed (also by
-  // parameter sets in band), then a frame, for each packet in it. Repeated configurations,
-  // end-of-sequence marks, commands, colour metadata and units without a picture yield nothing.
-  // Script tags yield nothing. Payloads share the owner of `body` where nothing had to be
-  // rewritten. An error names what was wrong with this tag alone; the next one may be read, and
-  // what the tag held before the fault is kept.
+  // Appends what the tag holds: a Track where its configuration is new or changed (by
+  // parameter sets in band or colour information too), then a frame, for each packet in it.
+  // Repeated configurations, end-of-sequence marks, commands and units without a picture yield
+  // nothing. Script tags yield frames of the data track (script_reader.h). Payloads share the owner
+  // of `body` where nothing had to be rewritten. An error names what was wrong with this tag alone;
+  // the next one may be read, and what the tag held before the fault is kept.
   absl::Status Read(TagType type, int64_t timestamp_ms, const Payload& body,
                     std::vector<Item>& items);
 
@@ -39,6 +40,7 @@ class FrameReader {
 
   std::map<uint8_t, VideoReader> video_;  // by trackId
   std::map<uint8_t, AudioReader> audio_;
+  ScriptReader script_;
 };
 
 }  // namespace millrace::media::flv

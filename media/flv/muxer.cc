@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "media/amf/amf0.h"
+#include "media/flv/color_info.h"
 #include "media/flv/records.h"
 #include "media/flv/wire.h"
 
@@ -12,6 +13,8 @@ namespace millrace::media::flv {
 namespace {
 
 constexpr int64_t kMaxComposition = 0x7fffff;
+constexpr amf::Limits kMetadataLimits = {
+    .max_depth = 16, .max_values = 2000, .max_string = 64u << 10, .max_bytes = 64u << 10};
 constexpr auto kKey = static_cast<uint8_t>(VideoFrameType::kKey);
 constexpr auto kInter = static_cast<uint8_t>(VideoFrameType::kInter);
 
@@ -129,6 +132,15 @@ TagPrefix SequenceStartPrefix(const PresentedTrack& shown) {
   return prefix;
 }
 
+std::vector<uint8_t> ColorBody(const PresentedTrack& shown) {
+  const TagPrefix prefix = ExVideoHeader(shown, true, kExVideoMetadata);
+  const Bytes head = prefix;
+  std::vector<uint8_t> body(head.begin(), head.end());
+  const std::vector<uint8_t> data = WriteColorInfo(shown.track->color);
+  body.insert(body.end(), data.begin(), data.end());
+  return body;
+}
+
 double CodecId(const PresentedTrack& shown) {
   if (shown.enhanced) return FourCcOf(shown.track->codec);
   return shown.track->kind == TrackKind::kVideo ? LegacyVideoId(shown.track->codec)
@@ -223,6 +235,13 @@ std::vector<uint8_t> OnMetaData(const Presentation& presentation, std::string_vi
     properties.push_back({"stereo", audio.channels >= 2});
   }
   properties.push_back({"encoder", "Millrace/" + std::string(version)});
+  if (const PresentedTrack* data = presentation.First(TrackKind::kData); data != nullptr) {
+    const auto more = amf::DecodeAll(data->track->config, kMetadataLimits);
+    if (more.ok() && !more->empty()) {
+      for (const amf::Property& property : more->front().properties())
+        properties.push_back(property);
+    }
+  }
   std::vector<uint8_t> body;
   ByteWriter writer(body);
   amf::EncodeAmf0(writer, "onMetaData");
@@ -239,11 +258,15 @@ std::vector<Announcement> Announce(const Presentation& presentation, const Track
       const Track& track = *shown.track;
       if (track.kind != kind) continue;
       const Track* before = known.Find(track.id);
-      if (before != nullptr && before->codec == track.codec && before->config == track.config) {
-        continue;
-      }
-      std::vector<uint8_t> body = SequenceStart(shown);
+      const bool same =
+          before != nullptr && before->codec == track.codec && before->config == track.config;
+      std::vector<uint8_t> body = same ? std::vector<uint8_t>() : SequenceStart(shown);
       if (!body.empty()) announcements.push_back({TagTypeOf(kind), std::move(body)});
+      const bool recolored =
+          before != nullptr ? before->color != track.color : track.color.has_value();
+      if (shown.enhanced && (recolored || (!same && track.color))) {
+        announcements.push_back({TagTypeOf(kind), ColorBody(shown)});
+      }
     }
   }
   return announcements;

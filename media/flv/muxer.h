@@ -63,7 +63,8 @@ TagPrefix FramePrefix(const PresentedTrack& track, const Frame& frame);
 // G.711, AC-3, metadata).
 std::vector<uint8_t> SequenceStart(const PresentedTrack& track);
 
-// Whole body of the script tag: "onMetaData" and an ECMA array with what the main tracks tell.
+// Whole body of the script tag: "onMetaData" and an ECMA array with what the main tracks tell, and
+// what the configuration of the data track adds to that.
 // `version` is Millrace's own.
 std::vector<uint8_t> OnMetaData(const Presentation& presentation, std::string_view version);
 

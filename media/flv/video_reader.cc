@@ -7,6 +7,7 @@
 #include "media/codec/h264/access_unit.h"
 #include "media/codec/h265/access_unit.h"
 #include "media/codec/vp9/frame_header.h"
+#include "media/flv/color_info.h"
 
 namespace millrace::media::flv {
 namespace {
@@ -20,10 +21,24 @@ std::vector<std::vector<uint8_t>> Copies(const std::vector<Bytes>& nals) {
 
 }  // namespace
 
-void VideoReader::Announce(Track track, std::vector<Item>& items) const {
+void VideoReader::Announce(Track track, std::vector<Item>& items) {
   track.id = id_;
   track.is_default = id_ == 1;
+  track.color = color_;
+  announced_ = track;
   items.emplace_back(std::move(track));
+}
+
+absl::Status VideoReader::ReadColor(Bytes data, std::vector<Item>& items) {
+  const auto told = ReadColorInfo(data);
+  if (!told.ok()) return told.status();
+  if (!told->has_value()) return absl::OkStatus();
+  std::optional<Color> color = *told;
+  if (*color == Color()) color.reset();
+  if (color == color_) return absl::OkStatus();
+  color_ = std::move(color);
+  if (configured() && announced_.codec != Codec::kUnknown) Announce(announced_, items);
+  return absl::OkStatus();
 }
 
 template <typename Config>
@@ -46,6 +61,7 @@ bool VideoReader::configured() const {
 absl::Status VideoReader::Read(const TagPacket& packet, bool key, int64_t dts_ns,
                                const Payload& body, std::vector<Item>& items) {
   if (packet.type == PacketType::kSequenceStart) return Configure(packet, items);
+  if (packet.type == PacketType::kMetadata) return ReadColor(packet.data, items);
   if (packet.type != PacketType::kCodedFrames || packet.data.empty()) return absl::OkStatus();
   if (packet.codec != claimed_) {
     // Another codec than announced, or none was: its configuration may come in band.

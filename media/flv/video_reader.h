@@ -23,8 +23,8 @@ class VideoReader {
  public:
   explicit VideoReader(uint8_t id) : id_(id) {}
 
-  // Appends a Track where the configuration is new or changed, then the frame. `packet.data` is a
-  // slice of `body`. `key`: the container calls it a key frame.
+  // Appends a Track where configuration or colour are new or changed, then the frame. `packet.data`
+  // is a slice of `body`. `key`: the container calls it a key frame.
   absl::Status Read(const TagPacket& packet, bool key, int64_t dts_ns, const Payload& body,
                     std::vector<Item>& items);
   uint64_t frames_without_config() const { return frames_without_config_; }
@@ -55,12 +55,15 @@ class VideoReader {
     return std::get_if<Config>(&config_);
   }
   bool configured() const;
-  void Announce(Track track, std::vector<Item>& items) const;
+  absl::Status ReadColor(Bytes data, std::vector<Item>& items);
+  void Announce(Track track, std::vector<Item>& items);
 
   const uint8_t id_;
   Codec claimed_ = Codec::kUnknown;  // by the packets
   Codec codec_ = Codec::kUnknown;    // what it is
   std::variant<std::monostate, h264::AvcConfig, h265::HevcConfig, av1::Av1Config, Vp9State> config_;
+  Track announced_;             // as last appended; its codec unknown before that
+  std::optional<Color> color_;  // as last told
   LeadingMarker leading_;
   uint64_t frames_without_config_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "media/frame/stamper.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "media/base/ticks.h"
 
@@ -21,7 +22,13 @@ Stamper::Stamper(Options options)
       discontinuity_sequence_(options.discontinuity_sequence) {}
 
 void Stamper::SetTracks(const TrackSet& tracks) {
-  if (has_tracks_ && sequence_ > 0) pending_discontinuity_ = true;
+  std::vector<Track> media;
+  for (const Track& track : tracks.tracks) {
+    if (track.kind != TrackKind::kData) media.push_back(track);
+  }
+  const bool same_media = media == media_;
+  media_ = std::move(media);
+  if (has_tracks_ && sequence_ > 0 && !same_media) pending_discontinuity_ = true;
   const Track* leading = tracks.FirstOf(TrackKind::kVideo);
   leading_is_video_ = leading != nullptr;
   if (leading == nullptr) leading = tracks.FirstOf(TrackKind::kAudio);

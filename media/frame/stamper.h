@@ -3,6 +3,7 @@
 // segment, discontinuity sequence.
 
 #include <cstdint>
+#include <vector>
 
 #include "media/frame/frame.h"
 #include "media/frame/track.h"
@@ -32,7 +33,8 @@ class Stamper {
   explicit Stamper(Options options);
 
   // Before the first frame, and at each change. A change within the epoch counts as a
-  // discontinuity, from the next GOP on.
+  // discontinuity, from the next GOP on; not where it is in data tracks alone, which no decoder
+  // sees.
   void SetTracks(const TrackSet& tracks);
 
   // Fills in the frame's numbers; dts and flags must be final. kDiscontinuity on any frame but the
@@ -45,6 +47,7 @@ class Stamper {
 
   const Options options_;
   bool has_tracks_ = false;
+  std::vector<Track> media_;  // the tracks that are not data
   bool leading_is_video_ = false;
   uint8_t leading_track_ = 0;
   bool pending_discontinuity_ = false;

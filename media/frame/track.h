@@ -2,8 +2,11 @@
 // What a stream consists of: tracks, and the versioned set of them that frames refer to.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "media/frame/color.h"
 
 namespace millrace::media {
 
@@ -54,6 +57,7 @@ struct Track {
   std::string language;            // BCP 47, empty where unknown
   std::string label;
   bool is_default = true;
+  std::optional<Color> color;  // of video, where the publisher told it beside the bitstream
 
   friend bool operator==(const Track&, const Track&) = default;
 };

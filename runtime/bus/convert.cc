@@ -3,6 +3,66 @@
 #include <bitset>
 
 namespace millrace::bus {
+namespace {
+
+v1::Color ToProto(const media::Color& color) {
+  v1::Color proto;
+  proto.set_bit_depth(color.bit_depth);
+  proto.set_primaries(color.primaries);
+  proto.set_transfer(color.transfer);
+  proto.set_matrix(color.matrix);
+  if (const auto& light = color.light) {
+    proto.mutable_light()->set_max_frame_average(light->max_frame_average);
+    proto.mutable_light()->set_max_content(light->max_content);
+  }
+  if (const auto& from = color.mastering) {
+    v1::Color::MasteringDisplay& to = *proto.mutable_mastering();
+    to.set_red_x(from->red_x);
+    to.set_red_y(from->red_y);
+    to.set_green_x(from->green_x);
+    to.set_green_y(from->green_y);
+    to.set_blue_x(from->blue_x);
+    to.set_blue_y(from->blue_y);
+    to.set_white_x(from->white_x);
+    to.set_white_y(from->white_y);
+    to.set_max_luminance(from->max_luminance);
+    to.set_min_luminance(from->min_luminance);
+  }
+  return proto;
+}
+
+absl::StatusOr<media::Color> ColorOf(const v1::Color& proto) {
+  for (const uint32_t number :
+       {proto.bit_depth(), proto.primaries(), proto.transfer(), proto.matrix()}) {
+    if (number > 0xff) return absl::InvalidArgumentError("colour number is above 255");
+  }
+  media::Color color{.bit_depth = static_cast<uint8_t>(proto.bit_depth()),
+                     .primaries = static_cast<uint8_t>(proto.primaries()),
+                     .transfer = static_cast<uint8_t>(proto.transfer()),
+                     .matrix = static_cast<uint8_t>(proto.matrix()),
+                     .light = std::nullopt,
+                     .mastering = std::nullopt};
+  if (proto.has_light()) {
+    color.light = media::ContentLight{.max_frame_average = proto.light().max_frame_average(),
+                                      .max_content = proto.light().max_content()};
+  }
+  if (proto.has_mastering()) {
+    const v1::Color::MasteringDisplay& from = proto.mastering();
+    color.mastering = media::MasteringDisplay{.red_x = from.red_x(),
+                                              .red_y = from.red_y(),
+                                              .green_x = from.green_x(),
+                                              .green_y = from.green_y(),
+                                              .blue_x = from.blue_x(),
+                                              .blue_y = from.blue_y(),
+                                              .white_x = from.white_x(),
+                                              .white_y = from.white_y(),
+                                              .max_luminance = from.max_luminance(),
+                                              .min_luminance = from.min_luminance()};
+  }
+  return color;
+}
+
+}  // namespace
 
 v1::TrackInfo ToProto(const media::Track& track) {
   v1::TrackInfo info;
@@ -21,6 +81,7 @@ v1::TrackInfo ToProto(const media::Track& track) {
   info.set_language(track.language);
   info.set_label(track.label);
   info.set_is_default(track.is_default);
+  if (track.color) *info.mutable_color() = ToProto(*track.color);
   return info;
 }
 
@@ -75,6 +136,11 @@ absl::StatusOr<media::TrackSet> TracksOf(const v1::TrackSetUpdate& update) {
     track.language = info.language();
     track.label = info.label();
     track.is_default = info.is_default();
+    if (info.has_color()) {
+      auto color = ColorOf(info.color());
+      if (!color.ok()) return color.status();
+      track.color = *color;
+    }
     set.tracks.push_back(std::move(track));
   }
   return set;

@@ -228,6 +228,7 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   void SendTracks(const media::TrackSet& tracks) {
     is_video_.clear();
     for (const media::Track& track : tracks.tracks) {
+      if (track.kind == media::TrackKind::kData) continue;
       is_video_[track.id] = track.kind == media::TrackKind::kVideo;
     }
     asio::dispatch(home_, [side = side_, tracks] {
@@ -235,7 +236,10 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
     });
   }
   void SendBatch(std::vector<media::Frame> frames) {
-    for (const media::Frame& frame : frames) metrics_.Count(frame, is_video_[frame.track]);
+    for (const media::Frame& frame : frames) {
+      const auto found = is_video_.find(frame.track);
+      if (found != is_video_.end()) metrics_.Count(frame, found->second);
+    }
     asio::dispatch(home_, [side = side_, frames = std::move(frames)] {
       if (side->publication != nullptr) side->publication->Send(frames);
     });
@@ -277,8 +281,8 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   IngestMetrics metrics_;
   const IngestOptions options_;
   IngestObserver* observer_;
-  std::map<uint8_t, bool> is_video_;
-  std::set<uint8_t> video_tracks_;  // of all that the publisher announced
+  std::map<uint8_t, bool> is_video_;  // of tracks that are counted: not of data
+  std::set<uint8_t> video_tracks_;    // of all that the publisher announced
   IngestGuard guard_;
   std::optional<IngestGuard::Excess> excess_;
   std::shared_ptr<HomeSide> side_;

@@ -28,12 +28,9 @@ IngestCore::IngestCore(Options options, Output output)
       batcher_(options.batcher,
                [this](std::vector<media::Frame> frames) { output_.batch(std::move(frames)); }) {}
 
-bool IngestCore::Complete() const {
-  const auto has = [this](media::TrackKind kind) {
-    return std::any_of(known_.begin(), known_.end(),
-                       [kind](const auto& e) { return e.second.kind == kind; });
-  };
-  return has(media::TrackKind::kVideo) && has(media::TrackKind::kAudio);
+bool IngestCore::Knows(media::TrackKind kind) const {
+  return std::any_of(known_.begin(), known_.end(),
+                     [kind](const auto& e) { return e.second.kind == kind; });
 }
 
 void IngestCore::SetTrack(media::Track track, IngestTime now) {
@@ -70,9 +67,12 @@ void IngestCore::Granted(const bus::Grant& grant, IngestTime now) {
 }
 
 void IngestCore::StartIfReady(IngestTime now) {
-  if (live_ || !grant_ || !first_media_ns_ || known_.empty()) return;
+  if (live_ || !grant_ || !first_media_ns_) return;
+  const bool video = Knows(media::TrackKind::kVideo);
+  const bool audio = Knows(media::TrackKind::kAudio);
+  if (!video && !audio) return;
   const bool waited = now.monotonic_ns - *first_media_ns_ >= options_.track_wait_ns;
-  if (Complete() || waited || held_bytes_ > options_.max_held_bytes) Start(now);
+  if ((video && audio) || waited || held_bytes_ > options_.max_held_bytes) Start(now);
 }
 
 void IngestCore::Start(IngestTime now) {

@@ -72,7 +72,7 @@ class IngestCore {
   };
   using HeldEvent = std::variant<media::Track, Held>;
 
-  bool Complete() const;
+  bool Knows(media::TrackKind kind) const;
   void StartIfReady(IngestTime now);
   void Start(IngestTime now);
   void ApplyTrack(media::Track track);

@@ -13,6 +13,16 @@ constexpr int64_t kMaxInterleaveNs = 1'000'000'000;
 
 bool SameTracks(const media::TrackSet& a, const media::TrackSet& b) { return a.tracks == b.tracks; }
 
+bool SameMedia(const media::TrackSet& a, const media::TrackSet& b) {
+  const auto media = [](const media::TrackSet& set) {
+    std::vector<media::Track> tracks = set.tracks;
+    std::erase_if(tracks,
+                  [](const media::Track& one) { return one.kind == media::TrackKind::kData; });
+    return tracks;
+  };
+  return media(a) == media(b);
+}
+
 }  // namespace
 
 StreamFeed::StreamFeed(bus::Client& bus, const std::string& stream, LaneSink& sink,
@@ -61,12 +71,17 @@ void StreamFeed::OnWaiting() {
 void StreamFeed::OnTracks(uint64_t, const media::TrackSet& tracks) {
   // A new publisher with the same format continues the stream: nothing to announce.
   const bool same = online_ && SameTracks(tracks, tracks_);
+  // Where only the data is described anew, what is held can still be played from its start.
+  const bool same_media = online_ && SameMedia(tracks, tracks_);
   tracks_ = tracks;
   online_ = true;
   waiting_ = false;
   if (same) return;
-  gop_.clear();
-  gop_bytes_ = 0;
+  if (!same_media) {
+    gop_.clear();
+    gop_bytes_ = 0;
+    for (auto& [key, lane] : lanes_) lane.held.clear();
+  }
   for (auto& [key, lane] : lanes_) ApplyTracks(key, lane);
 }
 
@@ -81,7 +96,6 @@ void StreamFeed::ApplyTracks(const std::string& key, LaneState& lane) {
   }
   tracks->preamble = lane.muxer->Preamble(tracks_);
   lane.tracks = std::move(tracks);
-  lane.held.clear();
   for (const size_t shard : lane.shards) sink_.Tracks(shard, key, lane.tracks);
 }
 
@@ -143,11 +157,13 @@ void StreamFeed::ApplyBatch(const std::string& key, LaneState& lane, const Batch
   item.dts_ms = media::MsFromNs(batch.frames.front().dts_ns);
   for (const media::Frame& frame : batch.frames) {
     if (!Carried(lane, frame)) continue;
+    item.bytes += frame.payload.size();
+    const media::TrackKind kind = tracks_.Find(frame.track)->kind;
+    if (kind == media::TrackKind::kData) continue;
     item.dts_ms = std::max(item.dts_ms, media::MsFromNs(frame.dts_ns));
-    const bool video = tracks_.Find(frame.track)->kind == media::TrackKind::kVideo;
+    const bool video = kind == media::TrackKind::kVideo;
     (video ? item.video_frames : item.audio_frames) += 1;
     (video ? item.video_bytes : item.audio_bytes) += frame.payload.size();
-    item.bytes += frame.payload.size();
   }
   item.edge_ms = item.dts_ms;
   lane.total_bytes += item.bytes;

@@ -115,6 +115,27 @@ def recordings(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def elementary(tmp_path_factory):
+    """Elementary streams that ffmpeg makes; video without reordering, a key frame each second."""
+    folder = tmp_path_factory.mktemp("elementary")
+    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
+    sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
+    encoders = {
+        "v.hevc": [*picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+                   "log-level=error:bframes=0:keyint=25:aud=1:repeat-headers=1", "-f", "hevc"],
+        "v.av1.ivf": [*picture, "-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-g", "25",
+                      "-lag-in-frames", "0", "-f", "ivf"],
+        "v.vp9.ivf": [*picture, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "25",
+                      "-lag-in-frames", "0", "-f", "ivf"],
+        "a.opus": [*sound, "-c:a", "libopus", "-b:a", "48k", "-ac", "2", "-frame_duration", "20"],
+    }
+    for name, arguments in encoders.items():
+        run("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *arguments, "-t", "3",
+            folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def nobody():
     """A command prefix that runs what follows without root's rights, or nothing where we have none."""
     return ["runuser", "-u", "nobody", "--"] if shutil.which("runuser") else []

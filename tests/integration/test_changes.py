@@ -160,11 +160,22 @@ class Play:
               lambda: f"{count} viewers are {state}: {self.admin.sessions(stream=self.stream)}")
         return self
 
+    def wait_seen(self, count):
+        """Until each has seen so many configurations and frames of video."""
+        until(lambda: all(len(seen_by(record, viewer, VIDEO)[1]) >= count for record, viewer, _ in self.records()), 20,
+              lambda: f"every viewer has seen {count} of video")
+        return self
+
     def end(self):
         """(viewer's lines, its names of H.264 and HEVC) of each viewer."""
         for tool in self.tools:
             tool.wait_end()
-        records = [[json.loads(line) for line in path.read_text().splitlines()] for path in self.paths]
+        return self.records()
+
+    def records(self):
+        # While they are written the last line may be half a line.
+        records = [[json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+                   for path in self.paths]
         plain = len(self.forms) - 1
         return [(records[0], i, self.forms[i]) for i in range(plain)] + [(records[1], 0, self.forms[plain])]
 
@@ -199,6 +210,7 @@ def test_each_change_is_announced_once_and_in_order(cluster, tools, pictures, tm
         peer.send(script.start("large", announced=False) + script.second("large"))
         joined = len(script.video)
         peer.send(script.start("small") + script.second("small"))
+        play.wait_seen(joined + 2)
         late = Play(cluster, tools, stream, tmp_path / "late").wait("active", more=len(play.forms))
         peer.send(script.sound_start(AAC[0]) + script.second("small", sound=True))
         peer.send(script.second("small"))  # silence

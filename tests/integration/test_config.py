@@ -102,9 +102,9 @@ def test_a_changed_file_reaches_every_node_and_drops_nobody(cluster, live, tools
     assert ended["frames"] == 0 and ended["statuses"], ended
     # flush: the publisher that was there sends in bundles now.
     def bundled():
-        viewers.snapshot()  # latencies since then
+        viewers.latency()
         viewers.wait_frames(60)
-        return viewers.snapshot()["latency"]["p50_us"] > 80_000
+        return viewers.latency()["p50_us"] > 80_000
 
     until(bundled, 20, "frames wait for each other")
     assert session_ids(cluster, name) == sessions, "not one session was replaced"

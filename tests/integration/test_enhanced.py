@@ -6,39 +6,10 @@ import pytest
 
 from harness.http import request
 from harness.media import assert_same_packets, packets_of, read_framemd5, run
+from harness.records import assert_same_frames, media, read_record
 from harness.waiting import until
 
 SECONDS = "3"
-
-
-@pytest.fixture(scope="module")
-def elementary(tmp_path_factory):
-    """Elementary streams that ffmpeg makes; video without reordering, a key frame each second."""
-    folder = tmp_path_factory.mktemp("elementary")
-    picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
-    sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
-    encoders = {
-        "v.hevc": [*picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-                   "log-level=error:bframes=0:keyint=25:aud=1:repeat-headers=1", "-f", "hevc"],
-        "v.av1.ivf": [*picture, "-c:v", "libsvtav1", "-preset", "12", "-g", "25", "-svtav1-params",
-                      "pred-struct=1", "-f", "ivf"],
-        "v.vp9.ivf": [*picture, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "25",
-                      "-lag-in-frames", "0", "-f", "ivf"],
-        "a.opus": [*sound, "-c:a", "libopus", "-b:a", "48k", "-ac", "2", "-frame_duration", "20"],
-    }
-    for name, arguments in encoders.items():
-        run("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *arguments, "-t", SECONDS,
-            folder / name)
-    return folder
-
-
-def read_record(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
-
-
-def media(record, viewer=None, packet="frame"):
-    return [line for line in record if line["type"] != 18 and line["packet"] == packet
-            and (viewer is None or line["viewer"] == viewer)]
 
 
 def published_and_played(cluster, tools, elementary, folder, stream, files, targets, source_flags=None, **flags):
@@ -50,17 +21,6 @@ def published_and_played(cluster, tools, elementary, folder, stream, files, targ
     source.wait_end(60)
     viewers.wait_end(60)
     return read_record(folder / "sent"), read_record(folder / "seen")
-
-
-def assert_same_frames(sent, seen, kind):
-    """Every frame of one kind, in order, with its time; the stream starts at zero for sender and viewer."""
-    sent = [line for line in media(sent) if line["type"] == kind]
-    seen = [line for line in media(seen) if line["type"] == kind]
-    assert sent and [line["hash"] for line in seen] == [line["hash"] for line in sent]
-    assert [line["key"] for line in seen] == [line["key"] for line in sent]
-    shifts = {now["ms"] + now["composition"] - then["ms"] - then["composition"]
-              for now, then in zip(seen, sent)}
-    assert max(shifts) - min(shifts) <= 2, shifts
 
 
 @pytest.mark.parametrize("codec, file", [("hvc1", "v.hevc"), ("av01", "v.av1.ivf"), ("vp09", "v.vp9.ivf")])
@@ -142,3 +102,45 @@ def test_legacy_sound(cluster, children, tmp_path, name, encoder):
         _, errors = reader.communicate(timeout=30)
         assert reader.returncode == 0, (label, errors)
         assert_same_packets(source, read_framemd5(tmp_path / label))
+
+
+def test_what_an_encoder_says_beyond_its_tracks(cluster, tools, recordings, children, tmp_path):
+    """A title in ffmpeg's metadata reaches who waited and who comes later, with the server's own metadata."""
+    stream = "enhanced/title"
+    urls = [cluster.rtmp(stream, 1), cluster.flv(stream)]
+    early = tools.viewers(*urls, record=tmp_path / "early")
+    until(lambda: len(cluster.admin.sessions()) >= 2, 20, "every viewer waits")
+    publisher = children("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-i", recordings["av"],
+                         "-t", "5", "-c", "copy", "-metadata", "title=Launch", "-f", "flv", cluster.rtmp(stream))
+    early.wait_playing()
+    late = tools.viewers(*urls, record=tmp_path / "late").wait_playing()
+    for viewers in (early, late):
+        viewers.wait_end(30)
+    publisher.wait(10)
+    for record in ("early", "late"):
+        seen = read_record(tmp_path / record)
+        for viewer in range(2):
+            tags = [line for line in seen if line["viewer"] == viewer]
+            said = [line for line in tags if line.get("name") == "onMetaData"]
+            assert len(said) == 1 and tags.index(said[0]) < tags.index(media(tags)[0]), (record, viewer, said)
+            assert said[0]["members"]["title"] == "Launch", said
+            assert said[0]["members"]["width"] > 0 and said[0]["members"]["encoder"].startswith("Millrace/")
+
+
+def test_colour_information_comes_back(cluster, tools, elementary, tmp_path):
+    """HDR: what a publisher says of colour beside the bitstream, in the enhanced form only."""
+    stream = "enhanced/hdr"
+    targets = [cluster.flv(stream), cluster.rtmp(stream, 1), cluster.flv(stream, 1) + "?codec=legacy"]
+    sent, seen = published_and_played(cluster, tools, elementary, tmp_path, stream, ["v.hevc"], targets,
+                                      source_flags={"hdr": "true"}, fourccs="hvc1")
+    said = media(sent, packet="metadata")[0]["members"]
+    assert said["colorConfig.bitDepth"] == 10
+    for viewer in range(len(targets)):
+        mine = [line for line in seen if line["viewer"] == viewer]
+        colours = media(mine, packet="metadata")
+        if viewer == 2:
+            assert colours == []
+            continue
+        assert len(colours) == 1 and mine.index(colours[0]) < mine.index(media(mine)[0])
+        assert {key: value for key, value in colours[0]["members"].items() if value != 0} == said
+        assert_same_frames(sent, mine, 9)

@@ -132,12 +132,12 @@ def test_a_frozen_node_delays_no_other(own_cluster, tools):
     healthy = tools.viewers(cluster.flv("s/frozen", 0) + "*5", cluster.rtmp("s/frozen", 1) + "*5",
                             latency=True).wait_playing()
     behind = tools.viewers(cluster.flv("s/frozen", 1) + "*2").wait_playing()
-    healthy.wait_frames(60)
-    before = healthy.snapshot()["latency"]
+    healthy.latency()  # without the start
+    healthy.wait_frames(100)
+    before = healthy.latency()
     cluster["http1"].process.freeze()
-    healthy.snapshot()
     healthy.wait_frames(500)  # about seven seconds: longer than the lease
-    during = healthy.snapshot()["latency"]
+    during = healthy.latency()
     cluster["http1"].process.thaw()
     behind.wait_frames(150)
     written, end = finish([source], healthy)

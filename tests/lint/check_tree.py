@@ -12,7 +12,8 @@ TOP_FOLDERS = ["media", "runtime", "router", "gateways", "control-plane", "proto
 ONE_README = {"proto", "deploy", "docker"}  # theirs tells about the folders below, too
 SKIPPED_FOLDERS = {"build", "corpus", "__pycache__", "node_modules"}
 CODE = (".h", ".cc")
-TEXT = (".h", ".cc", ".py", ".sh", ".proto", ".cmake", ".md", ".yaml", ".yml", ".txt")
+TEXT = (".h", ".cc", ".py", ".sh", ".proto", ".cmake", ".md", ".yaml", ".yml", ".txt", ".js",
+        ".mjs", ".html")
 MAX_LINES = 600
 
 # Lower folders first; a folder may include itself and what stands before it.

@@ -312,7 +312,7 @@ void ServerConversation::OnMedia(MessageType type, int64_t timestamp_ms, media::
   }
 }
 
-// Data that is not metadata is ignored, as is what does not decode: FFmpeg sends bare time codes.
+// Data without a name is ignored, as is what does not decode: FFmpeg sends bare time codes.
 // Metadata is a hint, so that too much of it is no reason to hang up. Uniview cameras put a number
 // in front of the names.
 void ServerConversation::OnData(const Message& message) {
@@ -328,6 +328,13 @@ void ServerConversation::OnData(const Message& message) {
   size_t next = 0;
   if (next < values.size() && values[next].is_number()) ++next;
   if (TextAt(values, next) == "@setDataFrame") ++next;
+  if (decoded.ok() && !TextAt(values, next).empty()) {
+    std::vector<uint8_t> script;
+    ByteWriter writer(script);
+    for (size_t i = next; i < values.size(); ++i) media::amf::EncodeAmf0(writer, values[i]);
+    events_.push_back(
+        ScriptData{message.timestamp_ms, media::Payload::FromVector(std::move(script))});
+  }
   if (TextAt(values, next) != "onMetaData") return;
   if (++next < values.size() && values[next].is_container()) {
     events_.push_back(Metadata{message.timestamp_ms, values[next]});

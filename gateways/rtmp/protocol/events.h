@@ -70,7 +70,14 @@ struct Ignored {
   std::string fault;  // "amf_too_many_values" …
 };
 
+// Any data message with a name, the metadata too: the body of an FLV script tag, in AMF 0.
+struct ScriptData {
+  int64_t timestamp_ms = 0;
+  media::Payload body;
+};
+
 using Event = std::variant<Connected, ConnectRefused, PublishRequest, PlayRequest, LoginRefused,
-                           UnpublishRequest, StopRequest, VideoData, AudioData, Metadata, Ignored>;
+                           UnpublishRequest, StopRequest, VideoData, AudioData, Metadata, Ignored,
+                           ScriptData>;
 
 }  // namespace millrace::rtmp

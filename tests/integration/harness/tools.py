@@ -59,18 +59,24 @@ class Tool:
 
     def snapshot(self, timeout=10):
         """The tool's report as of now (or its last, once it has ended)."""
+        return self._ask("snapshot", timeout)
+
+    def _ask(self, command, timeout=10):
+        """The answer to `command`: its event. Once the tool has ended: its last event."""
         with self.changed:
             since = len(self.events)
-        self.command("snapshot")
+        self.command(command)
         with self.changed:
             deadline = time.monotonic() + timeout
             while True:
-                for event in self.events[since:] + self.events[-1:]:
-                    if event["event"] in ("snapshot", "end"):
+                for event in self.events[since:]:
+                    if event["event"] == command:
                         return event
+                if self.events and self.events[-1]["event"] == "end":
+                    return self.events[-1]
                 left = deadline - time.monotonic()
-                if left <= 0:
-                    raise AssertionError(f"no snapshot from {self.arguments}")
+                if left <= 0 or self.ended:
+                    raise AssertionError(f"no {command} from {self.arguments}")
                 self.changed.wait(left)
 
     def wait_end(self, timeout=30):
@@ -122,6 +128,11 @@ class Viewers(Tool):
     def wait_playing(self, timeout=20):
         self.wait_event("playing", timeout, count=self.count)
         return self
+
+    def latency(self):
+        """From writing to arrival, of all video frames since it was last asked: p50_us, p99_us, max_us,
+        count; None where there was none."""
+        return self._ask("latency")["latency"]
 
     def wait_frames(self, more, timeout=30, viewers=None):
         """Waits until each (chosen) viewer has seen `more` frames beyond what it has now."""

@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "tests/support/live/amf.h"
+
 namespace millrace::live {
 namespace {
 
@@ -204,6 +206,21 @@ Bytes Head(const Source& source, bool start, bool key, size_t track,
   return head;
 }
 
+// BT.2020 with PQ, on a display of 1000 cd/m².
+Bytes ColorInfo(const Source& source) {
+  Bytes body = {0x80 | 0x10 | 4};
+  Append(body, source.fourcc);
+  AmfWriter info;
+  info.String("colorInfo").Begin();
+  info.Key("colorConfig").Begin().Key("bitDepth").Number(10).Key("colorPrimaries").Number(9);
+  info.Key("transferCharacteristics").Number(16).Key("matrixCoefficients").Number(9).End();
+  info.Key("hdrCll").Begin().Key("maxFall").Number(400).Key("maxCLL").Number(1000).End();
+  info.Key("hdrMdcv").Begin().Key("maxLuminance").Number(1000).Key("minLuminance").Number(0.005);
+  info.End().End();
+  body.insert(body.end(), info.bytes().begin(), info.bytes().end());
+  return body;
+}
+
 bool ReadSource(const std::string& path, Source& source) {
   const Bytes bytes = ReadFile(path);
   if (path.ends_with(".hevc")) return ReadHevc(bytes, source);
@@ -231,6 +248,9 @@ std::optional<ElementaryStream> ElementaryStream::Open(const std::vector<std::st
     Bytes body = Head(source, true, true, track, options);
     Append(body, source.record);
     stream.headers_.push_back({type, 0, std::move(body), {}});
+    if (options.hdr && source.video && track == 0) {
+      stream.headers_.push_back({type, 0, ColorInfo(source), {}});
+    }
     for (const Unit& unit : source.units) {
       body = Head(source, false, unit.key, track, options);
       Append(body, unit.data);

@@ -14,6 +14,7 @@ namespace millrace::live {
 
 struct ElementaryOptions {
   bool codec_id_12 = false;  // HEVC in the legacy form of some encoders
+  bool hdr = false;          // colour information behind the main video track's configuration
 };
 
 class ElementaryStream {

@@ -1,8 +1,9 @@
 // Plays synthetic streams and accounts for every frame, steered by lines on standard input:
 //   stream-check [flags] URL[*COUNT]...
-//   in:  snapshot | stop | stall I | resume I | close I
+//   in:  snapshot | latency | stop | stall I | resume I | close I
 //   out: {"event": "playing"|"key"|"status"|"response"|"closed", "viewer": i, …},
-//        {"event": "snapshot"|"end", "viewers": […]}
+//        {"event": "snapshot"|"end", "viewers": […]},
+//        {"event": "latency", "latency": {…} since last asked}
 // With --steered viewers come and go while it runs, until "stop": "open URL" adds the next one;
 // whoever is closed, by the server or by a command, is reported once more ({"event": "gone",
 // "viewer": i, "report": {…}}) and forgotten.
@@ -101,6 +102,7 @@ class Program {
     const size_t space = line.find(' ');
     const std::string command = line.substr(0, space);
     if (command == "snapshot") Report("snapshot");
+    if (command == "latency") ReportLatency();
     if (command == "stop") loop_.Stop();
     if (space == std::string::npos) return;
     if (command == "open") {
@@ -134,15 +136,18 @@ class Program {
     for (const auto& viewer : viewers_) {
       if (viewer) line["viewers"].push_back(viewer->Report());
     }
-    line["latency"] = Percentiles(latencies_);
-    latencies_.clear();
     Print(line);
+  }
+
+  void ReportLatency() {
+    Print({{"event", "latency"}, {"latency", Percentiles(latencies_)}});
+    latencies_.clear();
   }
 
   const bool steered_ = absl::GetFlag(FLAGS_steered);
   Loop loop_;
   std::ofstream record_;
-  std::vector<int32_t> latencies_;  // since the last report
+  std::vector<int32_t> latencies_;  // since the last one reported
   std::vector<std::unique_ptr<Viewer>> viewers_;
   size_t open_ = 0;
   std::string error_;

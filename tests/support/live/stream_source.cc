@@ -35,6 +35,7 @@ ABSL_FLAG(
     std::vector<std::string>, files, {},
     "elementary streams in place of a profile (elementary.h), the first of a kind as main track");
 ABSL_FLAG(bool, codec_id_12, false, "HEVC of --files as CodecID 12");
+ABSL_FLAG(bool, hdr, false, "with --files: colour information of HDR");
 ABSL_FLAG(std::string, record, "", "with --files: writes what is published there, a line a tag");
 ABSL_FLAG(uint32_t, run, 1, "number of the first stream's run; each stream has the next");
 ABSL_FLAG(uint32_t, timestamp_offset_ms, 0, "timestamp of the first frame");
@@ -80,8 +81,9 @@ class Program {
   }
 
   bool OpenFiles(std::string& error) {
-    files_ = ElementaryStream::Open(absl::GetFlag(FLAGS_files),
-                                    {.codec_id_12 = absl::GetFlag(FLAGS_codec_id_12)}, error);
+    files_ = ElementaryStream::Open(
+        absl::GetFlag(FLAGS_files),
+        {.codec_id_12 = absl::GetFlag(FLAGS_codec_id_12), .hdr = absl::GetFlag(FLAGS_hdr)}, error);
     if (files_) WriteRecord(*files_, absl::GetFlag(FLAGS_record));
     return files_.has_value();
   }

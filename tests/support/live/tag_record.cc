@@ -43,8 +43,37 @@ class Cursor {
   std::span<const uint8_t> bytes_;
 };
 
+// "colorConfig.bitDepth": 10, "title": "Launch" …
+void Flatten(const AmfValue& value, const std::string& path, nlohmann::json& members) {
+  switch (value.kind) {
+    case AmfValue::Kind::kNumber:
+      members[path] = value.number;
+      break;
+    case AmfValue::Kind::kString:
+      members[path] = value.text;
+      break;
+    case AmfValue::Kind::kObject:
+      for (size_t i = 0; i < value.names.size(); ++i) {
+        Flatten(value.members[i], path.empty() ? value.names[i] : path + "." + value.names[i],
+                members);
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+// What the object behind the name in a script tag, or a metadata packet, says.
+nlohmann::json Members(std::span<const uint8_t> bytes) {
+  nlohmann::json members = nlohmann::json::object();
+  const auto values = ReadAmf(bytes);
+  if (values && values->size() > 1) Flatten((*values)[1], "", members);
+  return members;
+}
+
 const char* PacketName(unsigned type, bool video) {
   if (type == 0) return "start";
+  if (type == 4 && video) return "metadata";
   return type == 1 || (video && type == 3) ? "frame" : "other";
 }
 
@@ -79,6 +108,7 @@ nlohmann::json DescribeTag(uint8_t type, std::span<const uint8_t> body) {
   if (type == kDataTag) {
     const auto values = ReadAmf(body);
     line["name"] = values && !values->empty() ? (*values)[0].text : "";
+    line["members"] = Members(body);
     line["size"] = body.size();
     line["hash"] = Hash(body);
     return line;
@@ -92,6 +122,7 @@ nlohmann::json DescribeTag(uint8_t type, std::span<const uint8_t> body) {
   } else {
     DescribeLegacy(video, video ? first & 0x0f : first >> 4, cursor, line);
   }
+  if (line["packet"] == "metadata") line["members"] = Members(cursor.rest());
   line["size"] = cursor.rest().size();
   line["hash"] = Hash(cursor.rest());
   return line;

@@ -155,6 +155,22 @@ TEST(ConvertTest, TracksRoundTripWithEveryField) {
   track.language = "de-CH";
   track.label = "Ton";
   track.is_default = false;
+  track.color =
+      media::Color{.bit_depth = 10,
+                   .primaries = 9,
+                   .transfer = 16,
+                   .matrix = 8,
+                   .light = media::ContentLight{.max_frame_average = 400, .max_content = 1000},
+                   .mastering = media::MasteringDisplay{.red_x = 0.1,
+                                                        .red_y = 0.2,
+                                                        .green_x = 0.3,
+                                                        .green_y = 0.4,
+                                                        .blue_x = 0.5,
+                                                        .blue_y = 0.6,
+                                                        .white_x = 0.7,
+                                                        .white_y = 0.8,
+                                                        .max_luminance = 1000,
+                                                        .min_luminance = 0.005}};
   const media::TrackSet set{.version = 9, .tracks = {track, media::Track{.id = 1}}};
   v1::TrackSetUpdate update;
   update.set_first_sequence(77);
@@ -179,6 +195,8 @@ TEST(ConvertTest, TracksThatCannotBe) {
   EXPECT_TRUE(refused([](v1::TrackInfo& info) { info.set_kind(4); }));
   EXPECT_TRUE(refused([](v1::TrackInfo& info) { info.set_codec(65'536); }));
   EXPECT_FALSE(refused([](v1::TrackInfo& info) { info.set_codec(999); }));
+  EXPECT_FALSE(refused([](v1::TrackInfo& info) { info.mutable_color()->set_transfer(255); }));
+  EXPECT_TRUE(refused([](v1::TrackInfo& info) { info.mutable_color()->set_transfer(256); }));
 }
 
 TEST(ConvertTest, TimelineRoundTrip) {

@@ -129,12 +129,25 @@ TEST_F(StamperTest, DiscontinuityBeginsASegmentAtTheNextGop) {
 TEST_F(StamperTest, NewResolutionIsADiscontinuity) {
   stamper_.SetTracks(Tracks(true, true));
   Key(0);
-  stamper_.SetTracks(Tracks(true, true));
+  TrackSet larger = Tracks(true, true);
+  larger.tracks[0].width = 1920;
+  stamper_.SetTracks(larger);
   Apply(kVideo, 0.5);
   EXPECT_EQ(frame_.discontinuity_sequence, 3u);
   Key(1);
   EXPECT_EQ(frame_.discontinuity_sequence, 4u);
   EXPECT_EQ(frame_.segment, 101u);
+}
+
+TEST_F(StamperTest, ADataTrackMoreIsNoDiscontinuity) {
+  stamper_.SetTracks(Tracks(true, true));
+  Key(0);
+  TrackSet more = Tracks(true, true);
+  more.tracks.push_back({.id = 3, .kind = TrackKind::kData, .codec = Codec::kMetadata});
+  stamper_.SetTracks(more);
+  Key(1);
+  EXPECT_EQ(frame_.discontinuity_sequence, 3u);
+  EXPECT_EQ(frame_.segment, 100u);
 }
 
 TEST_F(StamperTest, TracksSetTwiceBeforeTheFirstFrameAreNone) {

@@ -123,7 +123,7 @@ std::vector<Case> Cases() {
           .Publish()
           .Raw(MessageType::kDataAmf3,
                Hex("00 02 000D '@setDataFrame' 11 06 15 'onMetaData' 11 0A 0B 01 03 'w' 04 05 01")),
-      {"connected live test", "publish live/cam1", "metadata 0 w"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 w"});
   add("Flash: an AMF 3 command with everything in AMF 3",
       Client().Raw(MessageType::kCommandAmf3,
                    Hex("00 11 06 09 'play' 11 04 00 11 01 11 06 03 'a'")),
@@ -164,18 +164,18 @@ std::vector<Case> Cases() {
   add("metadata by @setDataFrame",
       Client().Publish().Raw(MessageType::kDataAmf0,
                              Amf({"@setDataFrame", "onMetaData", MakeEcmaArray({{"width", 640}})})),
-      {"connected live test", "publish live/cam1", "metadata 0 width"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 width"});
   add("bare metadata",
       Client().Publish().Raw(MessageType::kDataAmf0, Amf({"onMetaData", MakeObject({{"a", 1}})})),
-      {"connected live test", "publish live/cam1", "metadata 0 a"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 a"});
   add("Uniview: a number before @setDataFrame",
       Client().Publish().Raw(MessageType::kDataAmf0, Amf({0, "@setDataFrame", "onMetaData",
                                                           MakeEcmaArray({{"width", 640}})})),
-      {"connected live test", "publish live/cam1", "metadata 0 width"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 width"});
   add("data 15",
       Client().Publish().Raw(MessageType::kDataAmf3,
                              Hex("00 02 000A 'onMetaData' 03 0001 'w' 05 000009")),
-      {"connected live test", "publish live/cam1", "metadata 0 w"});
+      {"connected live test", "publish live/cam1", "script 0 onMetaData 1", "metadata 0 w"});
   add("FFmpeg: a bare time code", Client().Publish().Raw(MessageType::kDataAmf0, Hex("00010203")),
       {"connected live test", "publish live/cam1"});
   add("an empty data message", Client().Publish().Raw(MessageType::kDataAmf0, {}),
@@ -204,7 +204,8 @@ std::vector<Case> Cases() {
               "   00000021"
               "09 000001 000000 00 000000 'v' 0000000C"),
           0xFFFFFF),
-      {"connected live test", "publish live/cam1", "metadata 16777215 w", "metadata 16777215 h",
+      {"connected live test", "publish live/cam1", "script 16777215 onMetaData 2",
+       "metadata 16777215 w", "script 16777215 onMetaData 1", "metadata 16777215 h",
        "video 16777215 v"});
   add("FMS: an aggregate's clock in four bytes",
       Client().Publish().Raw(MessageType::kAggregate,

@@ -8,6 +8,7 @@
 
 #include "gateways/rtmp/crypto.h"
 #include "gateways/rtmp/protocol/conversation.h"
+#include "media/amf/amf0.h"
 #include "media/base/fault.h"
 #include "tests/unit/gateways/rtmp/protocol/handshake_peer.h"
 #include "tests/unit/gateways/rtmp/protocol/test_client.h"
@@ -43,6 +44,12 @@ inline std::string Describe(const Event& event) {
       std::string text = "metadata " + std::to_string(one.timestamp_ms);
       for (const auto& property : one.value.properties()) text += " " + property.key;
       return text;
+    }
+    std::string operator()(const ScriptData& one) {
+      const auto values = media::amf::DecodeAll(one.body.bytes());
+      return "script " + std::to_string(one.timestamp_ms) + " " +
+             std::string(values.ok() ? values->at(0).AsString() : "?") + " " +
+             std::to_string(values->size() - 1);
     }
     static std::string Text(const Target& target) {
       std::string text = target.stream;

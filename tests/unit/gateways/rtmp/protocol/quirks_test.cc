@@ -155,7 +155,7 @@ TEST(Quirks, UniviewPutsANumberBeforeSetDataFrame) {
   EXPECT_THAT(camera.Feed(ClientBytes().Raw(
                   MessageType::kDataAmf0,
                   Amf({0, "@setDataFrame", "onMetaData", MakeEcmaArray({{"width", 640}})}))),
-              ElementsAre("metadata 0 width"));
+              ElementsAre("script 0 onMetaData 1", "metadata 0 width"));
 }
 
 TEST(Quirks, FFmpegSendsTimecodesThatAreNoAmf) {
