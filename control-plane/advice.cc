@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kLongGopMs = 4'000;
 constexpr auto kInNoFlv = std::to_array<std::string_view>({"g726", "pcm"});
+constexpr auto kInLegacyFlv = std::to_array<std::string_view>({"g711a", "g711u"});
 constexpr auto kInEnhancedFlv = std::to_array<std::string_view>({"opus", "flac", "ac3"});
 
 template <size_t kSize>
@@ -34,12 +35,17 @@ std::vector<std::string> AdviceOn(const v1::Stream& stream) {
     if (IsIn(kInNoFlv, track.codec())) {
       advice.push_back(fmt::format(
           "Track {} ({}) is left out for RTMP and HTTP-FLV viewers: FLV cannot carry it. "
-          "Let the encoder send AAC.",
+          "Let the encoder send AAC, or set `audio_transcode: aac`.",
+          track.id(), track.codec()));
+    } else if (IsIn(kInLegacyFlv, track.codec())) {
+      advice.push_back(fmt::format(
+          "Track {} ({}) is in FLV as it is, which browsers do not play. Let the encoder send "
+          "AAC, or set `audio_transcode: aac`.",
           track.id(), track.codec()));
     } else if (IsIn(kInEnhancedFlv, track.codec())) {
       advice.push_back(fmt::format(
           "Track {} ({}) reaches only those RTMP and HTTP-FLV viewers that take enhanced FLV. "
-          "Let the encoder send AAC for the others.",
+          "For the others let the encoder send AAC, or set `audio_transcode: aac`.",
           track.id(), track.codec()));
     }
   }
