@@ -32,23 +32,6 @@ absl::Status CheckReason(const std::string& reason) {
 
 std::string ReasonOf(const std::string& reason) { return reason.empty() ? kDefaultReason : reason; }
 
-// Copies a page of `rows` behind the token's key; returns the next page's token.
-template <class Row, class Keep, class Add>
-absl::StatusOr<std::string> Page(const std::map<std::string, Row>& rows, const std::string& list,
-                                 const std::string& token, uint32_t page_size, Keep keep, Add add) {
-  absl::StatusOr<std::string> after = ReadPageToken(list, token);
-  if (!after.ok()) return after.status();
-  uint32_t left = PageSize(page_size);
-  std::string last;
-  for (auto it = rows.upper_bound(*after); it != rows.end(); ++it) {
-    if (!keep(it->second)) continue;
-    if (left-- == 0) return MakePageToken(list, last);
-    add(it->second);
-    last = it->first;
-  }
-  return std::string();
-}
-
 // The message travels in a header of the call, where gRPC takes 8 KiB at most.
 absl::Status Shortened(const absl::Status& status) {
   std::string text(status.message());

@@ -33,8 +33,9 @@ Transport::Transport(Socket socket) : socket_(std::move(socket)) {
 
 Transport::~Transport() = default;
 
-asio::awaitable<absl::Status> Transport::Handshake(std::shared_ptr<ssl_ctx_st> context) {
-  auto session = std::make_shared<TlsSession>(std::move(context), socket_);
+asio::awaitable<absl::Status> Transport::Handshake(std::shared_ptr<ssl_ctx_st> context,
+                                                   std::string server) {
+  auto session = std::make_shared<TlsSession>(std::move(context), socket_, server);
   cancelled_ = false;
   while (true) {
     absl::StatusOr<TlsSession::Want> want = session->Handshake();
