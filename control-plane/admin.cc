@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "control-plane/advice.h"
 #include "control-plane/paging.h"
 #include "control-plane/urls.h"
 #include "runtime/bus/stream_name.h"
@@ -30,23 +31,6 @@ absl::Status CheckReason(const std::string& reason) {
 }
 
 std::string ReasonOf(const std::string& reason) { return reason.empty() ? kDefaultReason : reason; }
-
-// Copies a page of `rows` behind the token's key; returns the next page's token.
-template <class Row, class Keep, class Add>
-absl::StatusOr<std::string> Page(const std::map<std::string, Row>& rows, const std::string& list,
-                                 const std::string& token, uint32_t page_size, Keep keep, Add add) {
-  absl::StatusOr<std::string> after = ReadPageToken(list, token);
-  if (!after.ok()) return after.status();
-  uint32_t left = PageSize(page_size);
-  std::string last;
-  for (auto it = rows.upper_bound(*after); it != rows.end(); ++it) {
-    if (!keep(it->second)) continue;
-    if (left-- == 0) return MakePageToken(list, last);
-    add(it->second);
-    last = it->first;
-  }
-  return std::string();
-}
 
 // The message travels in a header of the call, where gRPC takes 8 KiB at most.
 absl::Status Shortened(const absl::Status& status) {
@@ -98,6 +82,7 @@ absl::StatusOr<v1::Stream> Admin::GetStream(const v1::GetStreamRequest& request)
   if (!stream) return absl::NotFoundError(fmt::format("no stream `{}`", request.name()));
   *stream->mutable_urls() =
       UrlsOf(request.name(), cluster_.configuration(), cluster_.directory().nodes());
+  for (std::string& advice : AdviceOn(*stream)) stream->add_advice(std::move(advice));
   return *std::move(stream);
 }
 

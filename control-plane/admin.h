@@ -29,6 +29,14 @@ class Admin {
   absl::StatusOr<v1::StreamUrls> GetStreamUrls(const v1::GetStreamUrlsRequest& request);
   absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration();
   absl::StatusOr<v1::ApplyConfigResponse> ApplyConfig(const v1::ApplyConfigRequest& request);
+  absl::StatusOr<v1::Pull> AddPull(const v1::AddPullRequest& request);
+  absl::StatusOr<v1::ListPullsResponse> ListPulls(const v1::ListPullsRequest& request);
+  absl::StatusOr<v1::Pull> GetPull(const v1::GetPullRequest& request);
+  absl::StatusOr<v1::RemovePullResponse> RemovePull(const v1::RemovePullRequest& request);
+  absl::StatusOr<v1::Push> AddPush(const v1::AddPushRequest& request);
+  absl::StatusOr<v1::ListPushesResponse> ListPushes(const v1::ListPushesRequest& request);
+  absl::StatusOr<v1::Push> GetPush(const v1::GetPushRequest& request);
+  absl::StatusOr<v1::RemovePushResponse> RemovePush(const v1::RemovePushRequest& request);
 
   // Answer once the nodes have, or after a second.
   void KickStream(const v1::KickStreamRequest& request, Done<v1::KickStreamResponse> done);

@@ -10,6 +10,7 @@
 #include "control-plane/address.h"
 #include "control-plane/admin.h"
 #include "control-plane/grpc_status.h"
+#include "control-plane/relay_book.h"
 #include "control-plane/stream_watch.h"
 #include "millrace/v1/admin.grpc.pb.h"
 
@@ -20,8 +21,19 @@ using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxWhatBytes = 1'000;
 
-// What a request asks for. A configuration may hold passwords.
+// What a request asks for, without its secrets. A configuration may hold passwords, and relays'
+// URLs may.
 std::string WhatOf(const google::protobuf::Message& request) {
+  if (request.GetDescriptor() == v1::AddPullRequest::descriptor()) {
+    v1::AddPullRequest shown = static_cast<const v1::AddPullRequest&>(request);
+    *shown.mutable_pull() = WithoutSecrets(shown.pull());
+    return shown.ByteSizeLong() <= kMaxWhatBytes ? shown.ShortDebugString() : "a long pull";
+  }
+  if (request.GetDescriptor() == v1::AddPushRequest::descriptor()) {
+    v1::AddPushRequest shown = static_cast<const v1::AddPushRequest&>(request);
+    *shown.mutable_push() = WithoutSecrets(shown.push());
+    return shown.ByteSizeLong() <= kMaxWhatBytes ? shown.ShortDebugString() : "a long push";
+  }
   const bool secret = request.GetDescriptor() == v1::ApplyConfigRequest::descriptor();
   if (!secret && request.ByteSizeLong() <= kMaxWhatBytes) return request.ShortDebugString();
   return std::to_string(request.ByteSizeLong()) + " bytes";
@@ -117,6 +129,46 @@ class AdminServiceImpl final : public v1::AdminService::CallbackService {
                        v1::ApplyConfigResponse* response) override {
     return Now(context, "ApplyConfig", request, response,
                [this, request] { return admin_.ApplyConfig(*request); });
+  }
+  Reactor* AddPull(Context* context, const v1::AddPullRequest* request,
+                   v1::Pull* response) override {
+    return Now(context, "AddPull", request, response,
+               [this, request] { return admin_.AddPull(*request); });
+  }
+  Reactor* ListPulls(Context* context, const v1::ListPullsRequest* request,
+                     v1::ListPullsResponse* response) override {
+    return Now(context, "ListPulls", request, response,
+               [this, request] { return admin_.ListPulls(*request); });
+  }
+  Reactor* GetPull(Context* context, const v1::GetPullRequest* request,
+                   v1::Pull* response) override {
+    return Now(context, "GetPull", request, response,
+               [this, request] { return admin_.GetPull(*request); });
+  }
+  Reactor* RemovePull(Context* context, const v1::RemovePullRequest* request,
+                      v1::RemovePullResponse* response) override {
+    return Now(context, "RemovePull", request, response,
+               [this, request] { return admin_.RemovePull(*request); });
+  }
+  Reactor* AddPush(Context* context, const v1::AddPushRequest* request,
+                   v1::Push* response) override {
+    return Now(context, "AddPush", request, response,
+               [this, request] { return admin_.AddPush(*request); });
+  }
+  Reactor* ListPushes(Context* context, const v1::ListPushesRequest* request,
+                      v1::ListPushesResponse* response) override {
+    return Now(context, "ListPushes", request, response,
+               [this, request] { return admin_.ListPushes(*request); });
+  }
+  Reactor* GetPush(Context* context, const v1::GetPushRequest* request,
+                   v1::Push* response) override {
+    return Now(context, "GetPush", request, response,
+               [this, request] { return admin_.GetPush(*request); });
+  }
+  Reactor* RemovePush(Context* context, const v1::RemovePushRequest* request,
+                      v1::RemovePushResponse* response) override {
+    return Now(context, "RemovePush", request, response,
+               [this, request] { return admin_.RemovePush(*request); });
   }
   Reactor* KickStream(Context* context, const v1::KickStreamRequest* request,
                       v1::KickStreamResponse* response) override {

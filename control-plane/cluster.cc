@@ -45,12 +45,16 @@ Cluster::Cluster(Options options, Store& store)
       store_(store),
       desired_(store, options_.file),
       bans_(store),
+      relays_(store),
+      relay_placement_(relays_),
       placement_({}),
       directory_(config::DefaultConfiguration().defaults().grace()) {}
 
 absl::Status Cluster::Load() {
   const int64_t start = now();
   if (absl::Status loaded = bans_.Load(start); !loaded.ok()) return loaded;
+  if (absl::Status loaded = relays_.Load(); !loaded.ok()) return loaded;
+  if (!relays_.empty()) relay_placement_.Start(start);
   if (absl::Status loaded = desired_.Load(); !loaded.ok()) return loaded;
   if (absl::Status taken = TakeConfiguration(); !taken.ok()) return taken;
   absl::StatusOr<StoredTopology> topology = store_.LoadTopology();
@@ -184,6 +188,9 @@ void Cluster::Report(uint64_t attachment, const v1::NodeReport& report) {
     case v1::NodeReport::kResult:
       kicks_.Answered(node, report.result());
       break;
+    case v1::NodeReport::kRelays:
+      relay_placement_.Report(node, report.relays(), now());
+      break;
     case v1::NodeReport::kRegister:
       Drop(attachment, absl::InvalidArgumentError("Register comes once, first"));
       break;
@@ -229,6 +236,7 @@ void Cluster::Forget(uint64_t attachment) {
         .IgnoreError();
   }
   directory_.Detach(node, now());
+  relay_placement_.Detached(node, now());
   placement_.RouterDetached(node, now());
   kicks_.Lost(node);
 }
@@ -245,6 +253,7 @@ void Cluster::Tick() {
   kicks_.Expire(time);
   const bool bans_changed = bans_.Expire(time);
   if (UpdateTopology() || bans_changed) PushState();
+  PlanRelays();
   const bool all = time >= next_publish_ms_;
   if (all) next_publish_ms_ = time + kPublishMs;
   Publish(all);
@@ -297,6 +306,40 @@ absl::StatusOr<v1::Ban> Cluster::AddBan(v1::BanKind kind, const std::string& val
 absl::Status Cluster::RemoveBan(const std::string& id) {
   absl::Status removed = bans_.Remove(id);
   if (removed.ok()) PushState();
+  return removed;
+}
+
+void Cluster::PlanRelays() {
+  for (const std::string& node : relay_placement_.Plan(directory_, bans_, now())) {
+    Attachment* const attachment = Find(node);
+    if (attachment == nullptr) continue;
+    v1::NodeOrder order;
+    *order.mutable_relays() = relay_placement_.AssignmentsOf(node);
+    attachment->link->Send(order);
+  }
+}
+
+absl::StatusOr<v1::Pull> Cluster::AddPull(v1::Pull pull, bool replace) {
+  absl::StatusOr<v1::Pull> added = relays_.Add(std::move(pull), replace);
+  if (added.ok()) PlanRelays();
+  return added;
+}
+
+absl::StatusOr<v1::Push> Cluster::AddPush(v1::Push push, bool replace) {
+  absl::StatusOr<v1::Push> added = relays_.Add(std::move(push), replace);
+  if (added.ok()) PlanRelays();
+  return added;
+}
+
+absl::Status Cluster::RemovePull(const std::string& stream) {
+  absl::Status removed = relays_.RemovePull(stream);
+  if (removed.ok()) PlanRelays();
+  return removed;
+}
+
+absl::Status Cluster::RemovePush(const std::string& name) {
+  absl::Status removed = relays_.RemovePush(name);
+  if (removed.ok()) PlanRelays();
   return removed;
 }
 

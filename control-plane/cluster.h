@@ -17,6 +17,8 @@
 #include "control-plane/directory.h"
 #include "control-plane/kicks.h"
 #include "control-plane/placement.h"
+#include "control-plane/relay_book.h"
+#include "control-plane/relay_placement.h"
 #include "control-plane/store/store.h"
 #include "millrace/v1/admin.pb.h"
 #include "millrace/v1/node.pb.h"
@@ -88,6 +90,14 @@ class Cluster {
                                  const std::string& reason, uint64_t duration_ms);
   absl::Status RemoveBan(const std::string& id);
 
+  // As RelayBook has them; nodes are told at once.
+  absl::StatusOr<v1::Pull> AddPull(v1::Pull pull, bool replace);
+  absl::StatusOr<v1::Push> AddPush(v1::Push push, bool replace);
+  absl::Status RemovePull(const std::string& stream);
+  absl::Status RemovePush(const std::string& name);
+  const RelayBook& relays() const { return relays_; }
+  const RelayPlacement& relay_placement() const { return relay_placement_; }
+
   // Sends the command to those of `nodes` that are attached. `done` is called once, here and now
   // where there are none, else when all have answered or after a second.
   void Command(const std::vector<std::string>& nodes, const v1::Command& command, CommandDone done);
@@ -112,6 +122,7 @@ class Cluster {
   absl::Status PutInForce();
   bool UpdateTopology();
   void PushState();
+  void PlanRelays();
   void EnforceBans(const Attachment& attachment, const std::vector<std::string>& sessions);
   void Publish(bool all);
   Attachment* Find(const std::string& node, uint64_t* id = nullptr);
@@ -122,6 +133,8 @@ class Cluster {
   DesiredConfiguration desired_;
   v1::Configuration configuration_;
   BanBook bans_;
+  RelayBook relays_;
+  RelayPlacement relay_placement_;
   Placement placement_;
   Directory directory_;
   Kicks kicks_;

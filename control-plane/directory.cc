@@ -2,6 +2,7 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace millrace::control {
@@ -245,6 +246,18 @@ std::optional<v1::Stream> Directory::stream(const std::string& name) const {
   const auto found = streams_.find(name);
   if (found == streams_.end()) return std::nullopt;
   return Merge(name, found->second);
+}
+
+uint32_t Directory::viewers(const std::string& stream) const {
+  const auto found = streams_.find(stream);
+  return found == streams_.end() ? 0 : found->second.viewers;
+}
+
+bool Directory::live(const std::string& stream) const {
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return false;
+  return std::ranges::any_of(found->second.rows,
+                             [](const auto& row) { return HasPublisher(row.second.stream); });
 }
 
 std::optional<v1::Stream> Directory::FirstStream(const std::string& name) const {

@@ -52,6 +52,8 @@ class Directory {
   // By name, with viewers. Streams that ended are not among them.
   std::map<std::string, v1::Stream> streams(const std::string& prefix = "") const;
   std::optional<v1::Stream> stream(const std::string& name) const;
+  uint32_t viewers(const std::string& stream) const;  // sessions, whether it is live or waited for
+  bool live(const std::string& stream) const;         // it has a publisher, or may get it back
   // In the order of names, for pages: the first that is not before `name`, the first behind it.
   std::optional<v1::Stream> FirstStream(const std::string& name) const;
   std::optional<v1::Stream> NextStream(const std::string& name) const;

@@ -4,6 +4,7 @@
 // belong.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -24,5 +25,22 @@ std::string MakePageToken(std::string_view list, std::string_view last_key);
 // The last key of the page before; empty for the first page. InvalidArgument: not a token of this
 // list.
 absl::StatusOr<std::string> ReadPageToken(std::string_view list, std::string_view token);
+
+// Copies a page of `rows` behind the token's key; returns the next page's token.
+template <class Row, class Keep, class Add>
+absl::StatusOr<std::string> Page(const std::map<std::string, Row>& rows, const std::string& list,
+                                 const std::string& token, uint32_t page_size, Keep keep, Add add) {
+  absl::StatusOr<std::string> after = ReadPageToken(list, token);
+  if (!after.ok()) return after.status();
+  uint32_t left = PageSize(page_size);
+  std::string last;
+  for (auto it = rows.upper_bound(*after); it != rows.end(); ++it) {
+    if (!keep(it->second)) continue;
+    if (left-- == 0) return MakePageToken(list, last);
+    add(it->second);
+    last = it->first;
+  }
+  return std::string();
+}
 
 }  // namespace millrace::control

@@ -19,10 +19,17 @@ constexpr std::array<std::pair<v1::Role, const char*>, 3> kRoles = {
      {v1::ROLE_UNSPECIFIED, "none"}}};
 constexpr std::array<std::pair<v1::StreamState, const char*>, 3> kStates = {
     {{v1::STREAM_LIVE, "live"}, {v1::STREAM_GRACE, "grace"}, {v1::STREAM_WAITING, "waiting"}}};
+constexpr std::array<std::pair<v1::RelayState, const char*>, 5> kRelayStates = {
+    {{v1::RELAY_UNASSIGNED, "unassigned"},
+     {v1::RELAY_WAITING, "waiting"},
+     {v1::RELAY_CONNECTING, "connecting"},
+     {v1::RELAY_RUNNING, "running"},
+     {v1::RELAY_BACKING_OFF, "backing_off"}}};
 
 }  // namespace
 
-void UpdateRollups(const Directory& directory, metrics::Registry& metrics) {
+void UpdateRollups(const Cluster& cluster, metrics::Registry& metrics) {
+  const Directory& directory = cluster.directory();
   std::map<std::pair<v1::NodeKind, bool>, int> nodes;
   for (const auto& [name, row] : directory.nodes()) {
     ++nodes[{row.node.registration().kind(), row.node.attached()}];
@@ -46,6 +53,20 @@ void UpdateRollups(const Directory& directory, metrics::Registry& metrics) {
   for (const auto& [state, word] : kStates) {
     metrics.Gauge("millrace_cluster_streams", "Streams of the cluster.", {{"state", word}})
         .Set(streams[state]);
+  }
+  std::map<v1::RelayState, int> pulls;
+  for (const auto& [stream, pull] : cluster.relays().pulls()) {
+    ++pulls[cluster.relay_placement().PullStatus(stream).state()];
+  }
+  std::map<v1::RelayState, int> pushes;
+  for (const auto& [name, push] : cluster.relays().pushes()) {
+    ++pushes[cluster.relay_placement().PushStatus(name).state()];
+  }
+  for (const auto& [state, word] : kRelayStates) {
+    metrics.Gauge("millrace_cluster_pulls", "Pulls of the cluster.", {{"state", word}})
+        .Set(pulls[state]);
+    metrics.Gauge("millrace_cluster_pushes", "Pushes of the cluster.", {{"state", word}})
+        .Set(pushes[state]);
   }
 }
 

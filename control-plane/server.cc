@@ -101,7 +101,7 @@ class ServerImpl final : public Server {
   void Tick() {
     cluster_->Tick();
     if (ticks_++ % kTicksPerSecond != 0) return;
-    UpdateRollups(cluster_->directory(), metrics_);
+    UpdateRollups(*cluster_, metrics_);
     auto changed = config_watch_.Changed();
     if (!changed) return;
     const absl::Status taken =

@@ -10,10 +10,12 @@
 namespace millrace::cli {
 namespace {
 
-const std::vector<std::string> kSwitches = {"json", "help", "version", "dry-run", "set"};
-const std::vector<std::string> kValues = {"server",         "reason", "ban",  "ban-what", "for",
-                                          "prefix",         "stream", "node", "role",     "timeout",
-                                          "expect-revision"};
+const std::vector<std::string> kSwitches = {"json", "help",      "version", "dry-run",
+                                            "set",  "on-demand", "replace", "insecure"};
+const std::vector<std::string> kValues = {
+    "server",          "reason",       "ban",       "ban-what",   "for",
+    "prefix",          "stream",       "node",      "role",       "timeout",
+    "expect-revision", "idle-timeout", "transport", "keep-alive", "name"};
 
 bool Contains(const std::vector<std::string>& list, const std::string& word) {
   return std::ranges::find(list, word) != list.end();

@@ -84,6 +84,43 @@ class GrpcClient final : public Client {
     return Call<v1::ApplyConfigResponse>(request, &Stub::ApplyConfig);
   }
 
+  absl::StatusOr<v1::Pull> AddPull(const v1::AddPullRequest& request) override {
+    return Call<v1::Pull>(request, &Stub::AddPull);
+  }
+  absl::StatusOr<std::vector<v1::Pull>> ListPulls(v1::ListPullsRequest request) override {
+    return All<v1::Pull, v1::ListPullsResponse>(
+        std::move(request), &Stub::ListPulls,
+        [](v1::ListPullsResponse& page) { return page.mutable_pulls(); });
+  }
+  absl::StatusOr<v1::Pull> GetPull(const std::string& stream) override {
+    v1::GetPullRequest request;
+    request.set_stream(stream);
+    return Call<v1::Pull>(request, &Stub::GetPull);
+  }
+  absl::Status RemovePull(const std::string& stream) override {
+    v1::RemovePullRequest request;
+    request.set_stream(stream);
+    return Call<v1::RemovePullResponse>(request, &Stub::RemovePull).status();
+  }
+  absl::StatusOr<v1::Push> AddPush(const v1::AddPushRequest& request) override {
+    return Call<v1::Push>(request, &Stub::AddPush);
+  }
+  absl::StatusOr<std::vector<v1::Push>> ListPushes(v1::ListPushesRequest request) override {
+    return All<v1::Push, v1::ListPushesResponse>(
+        std::move(request), &Stub::ListPushes,
+        [](v1::ListPushesResponse& page) { return page.mutable_pushes(); });
+  }
+  absl::StatusOr<v1::Push> GetPush(const std::string& name) override {
+    v1::GetPushRequest request;
+    request.set_name(name);
+    return Call<v1::Push>(request, &Stub::GetPush);
+  }
+  absl::Status RemovePush(const std::string& name) override {
+    v1::RemovePushRequest request;
+    request.set_name(name);
+    return Call<v1::RemovePushResponse>(request, &Stub::RemovePush).status();
+  }
+
   absl::Status WatchStreams(const std::string& prefix,
                             const std::function<bool(const v1::StreamEvent&)>& each) override {
     grpc::ClientContext context;  // no deadline: it lasts as long as somebody looks

@@ -35,6 +35,14 @@ class Client {
   virtual absl::StatusOr<v1::GetConfigurationResponse> GetConfiguration() = 0;
   virtual absl::StatusOr<v1::ApplyConfigResponse> ApplyConfig(
       const v1::ApplyConfigRequest& request) = 0;
+  virtual absl::StatusOr<v1::Pull> AddPull(const v1::AddPullRequest& request) = 0;
+  virtual absl::StatusOr<std::vector<v1::Pull>> ListPulls(v1::ListPullsRequest request) = 0;
+  virtual absl::StatusOr<v1::Pull> GetPull(const std::string& stream) = 0;
+  virtual absl::Status RemovePull(const std::string& stream) = 0;
+  virtual absl::StatusOr<v1::Push> AddPush(const v1::AddPushRequest& request) = 0;
+  virtual absl::StatusOr<std::vector<v1::Push>> ListPushes(v1::ListPushesRequest request) = 0;
+  virtual absl::StatusOr<v1::Push> GetPush(const std::string& name) = 0;
+  virtual absl::Status RemovePush(const std::string& name) = 0;
 
   // Calls `each` until it returns false or the watch ends.
   virtual absl::Status WatchStreams(const std::string& prefix,

@@ -45,6 +45,8 @@ std::vector<Command> StreamCommands();
 std::vector<Command> SessionCommands();
 std::vector<Command> NodeCommands();
 std::vector<Command> BanCommands();
+std::vector<Command> PullCommands();
+std::vector<Command> PushCommands();
 std::vector<Command> ConfigCommands();
 
 // The whole program but the process around it. `arguments` without the program's name.

@@ -18,8 +18,8 @@ constexpr uint64_t kDefaultTimeoutMs = 5'000;
 
 std::vector<Command> AllCommands() {
   std::vector<Command> all;
-  for (const auto& some :
-       {StreamCommands(), SessionCommands(), NodeCommands(), BanCommands(), ConfigCommands()}) {
+  for (const auto& some : {StreamCommands(), SessionCommands(), NodeCommands(), BanCommands(),
+                           PullCommands(), PushCommands(), ConfigCommands()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

@@ -14,13 +14,18 @@ namespace millrace::control {
 namespace {
 
 constexpr int64_t kApplicationId = 0x4D524343;  // "MRCC": tells our files from other SQLite files
-constexpr int64_t kSchemaVersion = 1;
+constexpr int64_t kSchemaVersion = 2;
 constexpr const char* kSchema = R"sql(
   CREATE TABLE bans (id TEXT PRIMARY KEY, ban BLOB NOT NULL) WITHOUT ROWID;
   CREATE TABLE nodes (name TEXT PRIMARY KEY, registration BLOB NOT NULL, address TEXT NOT NULL,
                       seen_unix_ms INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE routers (node TEXT PRIMARY KEY, endpoint TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+)sql";
+// Since version 2.
+constexpr const char* kRelaySchema = R"sql(
+  CREATE TABLE pulls (stream TEXT PRIMARY KEY, pull BLOB NOT NULL) WITHOUT ROWID;
+  CREATE TABLE pushes (name TEXT PRIMARY KEY, push BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
 constexpr std::string_view kTopology = "topology";
@@ -50,13 +55,7 @@ class SqliteStore final : public Store {
   }
 
   absl::StatusOr<std::vector<v1::Ban>> LoadBans() override {
-    std::vector<v1::Ban> bans;
-    Statement rows(database_, "SELECT ban FROM bans ORDER BY id");
-    while (rows.Next()) {
-      if (!bans.emplace_back().ParseFromString(rows.Bytes(0))) return Damaged("a ban");
-    }
-    if (!rows.status().ok()) return rows.status();
-    return bans;
+    return LoadAll<v1::Ban>("SELECT ban FROM bans ORDER BY id", "a ban");
   }
 
   absl::Status PutBan(const v1::Ban& ban) override {
@@ -68,6 +67,36 @@ class SqliteStore final : public Store {
 
   absl::Status RemoveBan(const std::string& id) override {
     return Statement(database_, "DELETE FROM bans WHERE id = ?").Text(id).Run();
+  }
+
+  absl::StatusOr<std::vector<v1::Pull>> LoadPulls() override {
+    return LoadAll<v1::Pull>("SELECT pull FROM pulls ORDER BY stream", "a pull");
+  }
+
+  absl::Status PutPull(const v1::Pull& pull) override {
+    return Statement(database_, "INSERT OR REPLACE INTO pulls VALUES (?, ?)")
+        .Text(pull.stream())
+        .Blob(pull.SerializeAsString())
+        .Run();
+  }
+
+  absl::Status RemovePull(const std::string& stream) override {
+    return Statement(database_, "DELETE FROM pulls WHERE stream = ?").Text(stream).Run();
+  }
+
+  absl::StatusOr<std::vector<v1::Push>> LoadPushes() override {
+    return LoadAll<v1::Push>("SELECT push FROM pushes ORDER BY name", "a push");
+  }
+
+  absl::Status PutPush(const v1::Push& push) override {
+    return Statement(database_, "INSERT OR REPLACE INTO pushes VALUES (?, ?)")
+        .Text(push.name())
+        .Blob(push.SerializeAsString())
+        .Run();
+  }
+
+  absl::Status RemovePush(const std::string& name) override {
+    return Statement(database_, "DELETE FROM pushes WHERE name = ?").Text(name).Run();
   }
 
   absl::StatusOr<StoredTopology> LoadTopology() override {
@@ -190,6 +219,17 @@ class SqliteStore final : public Store {
     return absl::DataLossError(fmt::format("{} in the store cannot be read", what));
   }
 
+  template <class Row>
+  absl::StatusOr<std::vector<Row>> LoadAll(const char* sql, const char* what) {
+    std::vector<Row> all;
+    Statement rows(database_, sql);
+    while (rows.Next()) {
+      if (!all.emplace_back().ParseFromString(rows.Bytes(0))) return Damaged(what);
+    }
+    if (!rows.status().ok()) return rows.status();
+    return all;
+  }
+
   absl::Status Execute(const char* sql) {
     return SqliteStatus(database_, sqlite3_exec(database_, sql, nullptr, nullptr, nullptr), sql);
   }
@@ -220,6 +260,7 @@ class SqliteStore final : public Store {
     if (!tables.ok()) return tables.status();
     if (*version == 0 && *tables == 0) {
       absl::Status done = Execute(kSchema);
+      if (done.ok()) done = Execute(kRelaySchema);
       if (done.ok())
         done = Execute(fmt::format("PRAGMA application_id={}", kApplicationId).c_str());
       if (done.ok()) done = Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str());
@@ -231,7 +272,10 @@ class SqliteStore final : public Store {
           fmt::format("a newer version of Millrace wrote it (schema {}, this one knows {})",
                       *version, kSchemaVersion));
     }
-    return absl::OkStatus();
+    if (*version == kSchemaVersion) return absl::OkStatus();
+    absl::Status done = Execute(kRelaySchema);
+    if (done.ok()) done = Execute(fmt::format("PRAGMA user_version={}", kSchemaVersion).c_str());
+    return done;
   }
 
   absl::StatusOr<std::string> Fact(std::string_view name) {
@@ -282,11 +326,18 @@ absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) 
     std::filesystem::create_directories(file.parent_path(), ignored);
   }
   sqlite3* database = nullptr;
+  const bool is_new = path != ":memory:" && !std::filesystem::exists(file);
   const int code =
       sqlite3_open_v2(path.c_str(), &database,
                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   auto store = std::make_unique<SqliteStore>(database);
   if (code != SQLITE_OK) return Explain(SqliteStatus(database, code, "open"), path);
+  // It holds passwords. SQLite gives the files beside it the same permissions.
+  if (is_new) {
+    std::error_code ignored;  // a file system without permissions
+    std::filesystem::permissions(
+        file, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
+  }
   if (absl::Status ready = store->Prepare(); !ready.ok()) return Explain(ready, path);
   return store;
 }

@@ -41,6 +41,14 @@ class Store {
   virtual absl::Status PutBan(const v1::Ban& ban) = 0;  // by id
   virtual absl::Status RemoveBan(const std::string& id) = 0;
 
+  // With their secrets.
+  virtual absl::StatusOr<std::vector<v1::Pull>> LoadPulls() = 0;
+  virtual absl::Status PutPull(const v1::Pull& pull) = 0;  // by stream
+  virtual absl::Status RemovePull(const std::string& stream) = 0;
+  virtual absl::StatusOr<std::vector<v1::Push>> LoadPushes() = 0;
+  virtual absl::Status PutPush(const v1::Push& push) = 0;  // by name
+  virtual absl::Status RemovePush(const std::string& name) = 0;
+
   virtual absl::StatusOr<StoredTopology> LoadTopology() = 0;
   virtual absl::Status SaveTopology(const StoredTopology& topology) = 0;
 

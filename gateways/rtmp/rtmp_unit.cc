@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string>
 #include <utility>
 
 #include "gateways/rtmp/protocol/chunk_writer.h"
@@ -32,6 +33,10 @@ constexpr media::Codec kEnhancedOnly[] = {media::Codec::kH265, media::Codec::kAv
                                           media::Codec::kVp9,  media::Codec::kOpus,
                                           media::Codec::kFlac, media::Codec::kAc3};
 
+// What encoders put in front of onMetaData: an AMF 0 string.
+constexpr std::array<uint8_t, 16> kSetDataFrame = {0x02, 0x00, 0x0D, '@', 's', 'e', 't', 'D',
+                                                   'a',  't',  'a',  'F', 'r', 'a', 'm', 'e'};
+
 // A viewer starts at 0, and what lies before its start (audio, by a little) is shown there too.
 uint32_t TimestampFor(int64_t dts_ms, int64_t base_ms) {
   return static_cast<uint32_t>(std::max<int64_t>(0, dts_ms - base_ms));
@@ -56,7 +61,8 @@ MessageType MessageTypeOf(media::flv::TagType type) {
 
 }  // namespace
 
-RtmpUnit::RtmpUnit(uint32_t chunk_size) : chunk_size_(std::max(chunk_size, kMinUnitChunkSize)) {}
+RtmpUnit::RtmpUnit(uint32_t chunk_size, uint32_t message_stream)
+    : chunk_size_(std::max(chunk_size, kMinUnitChunkSize)), message_stream_(message_stream) {}
 
 void RtmpUnit::Add(uint8_t chunk_stream, MessageType type, int64_t dts_ms, Bytes prefix,
                    Payload payload) {
@@ -68,7 +74,7 @@ void RtmpUnit::Add(uint8_t chunk_stream, MessageType type, int64_t dts_ms, Bytes
   entry.payload = std::move(payload);
   heads_.resize(heads_.size() + kHeaderSize);
   const size_t length = prefix.size() + entry.payload.size();
-  WriteMessageHeader(chunk_stream, type, kMessageStream, 0, static_cast<uint32_t>(length),
+  WriteMessageHeader(chunk_stream, type, message_stream_, 0, static_cast<uint32_t>(length),
                      heads_.data() + entry.head);
   heads_.insert(heads_.end(), prefix.begin(), prefix.end());
   plain_size_ += SizeOf(entry, 0);
@@ -158,8 +164,12 @@ bool RtmpUnit::GatherEntry(const Entry& entry, uint32_t timestamp_ms, size_t ski
 }
 
 RtmpMuxer::RtmpMuxer(uint32_t chunk_size, std::string version,
-                     const media::flv::PresentationOptions& options)
-    : chunk_size_(chunk_size), version_(std::move(version)), options_(options) {}
+                     const media::flv::PresentationOptions& options,
+                     std::optional<uint32_t> published_as)
+    : chunk_size_(chunk_size),
+      version_(std::move(version)),
+      options_(options),
+      published_as_(published_as) {}
 
 stream::WireUnitPtr RtmpMuxer::Preamble(const media::TrackSet& tracks) {
   const Presentation shown(tracks, options_);
@@ -187,10 +197,11 @@ bool RtmpMuxer::Carries(const media::TrackSet& tracks, const media::Track& track
 
 stream::WireUnitPtr RtmpMuxer::Announce(const Presentation& shown, const media::TrackSet& before,
                                         int64_t dts_ms) const {
-  auto unit = std::make_shared<RtmpUnit>(chunk_size_);
+  auto unit = std::make_shared<RtmpUnit>(chunk_size_, published_as_.value_or(kMessageStream));
   for (media::flv::Announcement& one : media::flv::Announce(shown, before, version_)) {
-    unit->Add(ChunkStreamOf(one.type), MessageTypeOf(one.type), dts_ms, {},
-              Payload::FromVector(std::move(one.body)));
+    const bool encoders = published_as_ && one.type == media::flv::TagType::kScript;
+    unit->Add(ChunkStreamOf(one.type), MessageTypeOf(one.type), dts_ms,
+              encoders ? Bytes(kSetDataFrame) : Bytes(), Payload::FromVector(std::move(one.body)));
   }
   return unit;
 }
@@ -198,7 +209,7 @@ stream::WireUnitPtr RtmpMuxer::Announce(const Presentation& shown, const media::
 stream::WireUnitPtr RtmpMuxer::Frames(const media::TrackSet& tracks,
                                       std::span<const media::Frame> frames) {
   const Presentation presentation(tracks, options_);
-  auto unit = std::make_shared<RtmpUnit>(chunk_size_);
+  auto unit = std::make_shared<RtmpUnit>(chunk_size_, published_as_.value_or(kMessageStream));
   for (const media::Frame& frame : frames) {
     const media::flv::PresentedTrack* shown = presentation.Find(frame.track);
     if (shown == nullptr) continue;
@@ -213,7 +224,8 @@ stream::WireUnitPtr RtmpMuxer::Frames(const media::TrackSet& tracks,
   return unit;
 }
 
-stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions& options) {
+stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions& options,
+                      std::optional<uint32_t> published_as) {
   std::string key = "rtmp";
   if (options.form != media::flv::Form::kAuto) {
     key += std::string("-") + media::flv::FormName(options.form);
@@ -224,8 +236,9 @@ stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions
     }
   }
   if (options.multitrack) key += "-multitrack";
-  return {std::move(key), [chunk_size, options] {
-            return std::make_unique<RtmpMuxer>(chunk_size, MILLRACE_VERSION, options);
+  if (published_as) key += "-published-" + std::to_string(*published_as);
+  return {std::move(key), [chunk_size, options, published_as] {
+            return std::make_unique<RtmpMuxer>(chunk_size, MILLRACE_VERSION, options, published_as);
           }};
 }
 

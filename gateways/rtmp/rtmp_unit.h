@@ -23,7 +23,8 @@ inline constexpr uint32_t kMinUnitChunkSize = 128;
 
 class RtmpUnit : public stream::WireUnit {
  public:
-  explicit RtmpUnit(uint32_t chunk_size);
+  // `message_stream`: that media goes to; players are always given the same.
+  explicit RtmpUnit(uint32_t chunk_size, uint32_t message_stream = kMessageStream);
 
   // Before the unit is shared. `prefix` (at most 64 bytes) and `payload` together are the body,
   // below 2^24 bytes; `dts_ms` is stream time.
@@ -47,6 +48,7 @@ class RtmpUnit : public stream::WireUnit {
                    stream::IovecList& out) const;
 
   const uint32_t chunk_size_;
+  const uint32_t message_stream_;
   std::vector<uint8_t> heads_;
   std::vector<Entry> messages_;
   size_t plain_size_ = 0;  // without extended timestamps
@@ -57,7 +59,8 @@ class RtmpUnit : public stream::WireUnit {
 class RtmpMuxer : public stream::LaneMuxer {
  public:
   RtmpMuxer(uint32_t chunk_size, std::string version,
-            const media::flv::PresentationOptions& options = {});
+            const media::flv::PresentationOptions& options = {},
+            std::optional<uint32_t> published_as = std::nullopt);
 
   stream::WireUnitPtr Preamble(const media::TrackSet& tracks) override;
   stream::WireUnitPtr TracksChanged(const media::TrackSet& tracks, int64_t dts_ms) override;
@@ -74,11 +77,16 @@ class RtmpMuxer : public stream::LaneMuxer {
   const uint32_t chunk_size_;
   const std::string version_;
   const media::flv::PresentationOptions options_;
+  const std::optional<uint32_t> published_as_;
   media::TrackSet announced_;  // what viewers know who came all the way
 };
 
 // "rtmp" for players that take everything, "rtmp-legacy", "rtmp-only-h265-opus-multitrack" …: one
 // lane for all players that are sent the same.
-stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions& options);
+//
+// `published_as`: for another server, to which we publish on that message stream (1 to 255);
+// metadata is an encoder's then (@setDataFrame).
+stream::Lane RtmpLane(uint32_t chunk_size, const media::flv::PresentationOptions& options,
+                      std::optional<uint32_t> published_as = std::nullopt);
 
 }  // namespace millrace::rtmp

@@ -12,6 +12,7 @@
 
 #include "gateways/rtmp/protocol/login.h"
 #include "gateways/rtmp/publishers.h"
+#include "gateways/rtmp/relays.h"
 #include "gateways/rtmp/session.h"
 #include "gateways/rtmp/session_shard.h"
 #include "runtime/node/client_limits.h"
@@ -28,6 +29,7 @@ class Server final : public node::Service {
 
   absl::Status Start() override;
   void StopAccepting() override;
+  relay::Factory* relays() override { return &relays_; }
   // The port that is listened on, once started.
   uint16_t port() const { return port_; }
   // 0 while it is not open; home shard.
@@ -57,6 +59,7 @@ class Server final : public node::Service {
   std::atomic<uint32_t> connections_{0};
   std::atomic<uint32_t> told_full_{0};  // those that are only told that there are too many
   std::atomic<bool> draining_{false};
+  Relays relays_{node_, shards_, [this] { return draining_.load(); }};
 };
 
 }  // namespace millrace::rtmp

@@ -305,7 +305,7 @@ void Session::EndRole(const char* reason, bool lost) {
   if (ingest_ != nullptr) {
     ingest_->Close(lost);
     ingest_.reset();
-    frames_.reset();
+    intake_.reset();
     publisher_shares_.clear();
     paced_ = false;
   }

@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "gateways/rtmp/media_intake.h"
 #include "gateways/rtmp/protocol/conversation.h"
 #include "gateways/rtmp/session_shard.h"
-#include "media/flv/frame_reader.h"
 #include "millrace/v1/config.pb.h"
 #include "runtime/log/log.h"
 #include "runtime/net/ip_address.h"
@@ -130,8 +130,7 @@ class Session final : public std::enable_shared_from_this<Session>,
   std::string stream_;
   // Publishing.
   std::unique_ptr<stream::Ingest> ingest_;
-  std::unique_ptr<media::flv::FrameReader> frames_;
-  std::vector<media::flv::Item> items_;
+  std::unique_ptr<MediaIntake> intake_;
   std::shared_ptr<const v1::Configuration> configuration_;  // that app_ is from
   v1::AppSettings app_;
   bool accepted_ = false;

@@ -25,11 +25,6 @@ int64_t UnixMilliseconds() {
 // What may be logged of an address: arguments may be credentials.
 std::string_view WithoutQuery(std::string_view text) { return text.substr(0, text.find('?')); }
 
-// Faults that no later packet of the same encoder will cure.
-bool IsUnsupportedVideo(std::string_view fault) {
-  return fault == "flv_unsupported_video" || fault == "flv_mpeg_ts_video";
-}
-
 // What a player is sent: what it chose by `?codec=`, or what it said when it connected. Nothing
 // where `codec` is none of the choices. Who announced nothing is taken for a legacy player.
 std::optional<media::flv::PresentationOptions> PlayerOptions(const EnhancedClient& client,
@@ -159,7 +154,7 @@ void Session::On(PublishRequest& event) {
   OpenRecord(event.target, user, v1::ROLE_PUBLISHER);
   accepted_ = audio_refused_ = false;
   since_ = last_media_ = Clock::now();
-  frames_ = std::make_unique<media::flv::FrameReader>();
+  intake_ = std::make_unique<MediaIntake>();
   stream::IngestOptions options;
   options.stream = stream_;
   options.session = record_->id();
@@ -266,39 +261,22 @@ void Session::On(Ignored& event) {
 
 void Session::OnMedia(TagType type, int64_t timestamp_ms, const media::Payload& body) {
   if (ingest_ == nullptr) return;
-  items_.clear();
-  if (const absl::Status status = frames_->Read(type, timestamp_ms, body, items_); !status.ok()) {
-    const std::string fault = media::FaultName(status);
-    const bool may_log = shard_.CountError(fault);
-    if (may_log || (fault == "flv_unsupported_audio" && !audio_refused_)) {
-      node_.logger().Warning("media was not understood",
-                             {{"session", record_->id()}, {"stream", stream_}, {"error", fault}});
-    }
-    if (fault == "flv_unsupported_audio") audio_refused_ = true;
-    if (IsUnsupportedVideo(fault)) {
-      conversation_.RejectPublish(Refusal::kFailed,
-                                  "this video codec is not supported: set the encoder to H.264, "
-                                  "HEVC, AV1 or VP9");
-      CloseGently("unsupported_codec");
-      return;
-    }
+  const MediaIntake::Taken taken = intake_->Take(type, timestamp_ms, body, *ingest_);
+  if (taken.any) last_media_ = Clock::now();
+  if (taken.status.ok()) return;
+  const std::string fault = media::FaultName(taken.status);
+  const bool may_log = shard_.CountError(fault);
+  if (may_log || (fault == "flv_unsupported_audio" && !audio_refused_)) {
+    node_.logger().Warning("media was not understood",
+                           {{"session", record_->id()}, {"stream", stream_}, {"error", fault}});
   }
-  for (media::flv::Item& item : items_) {
-    last_media_ = Clock::now();
-    if (auto* track = std::get_if<media::Track>(&item)) {
-      ingest_->SetTrack(std::move(*track));
-      continue;
-    }
-    auto& read = std::get<media::flv::ReadFrame>(item);
-    stream::InputFrame frame;
-    frame.track = read.track;
-    frame.flags = read.flags;
-    frame.dts_ns = read.dts_ns;
-    frame.pts_ns = read.pts_ns;
-    frame.payload = std::move(read.payload);
-    ingest_->Push(std::move(frame));
+  if (fault == "flv_unsupported_audio") audio_refused_ = true;
+  if (IsUnsupportedVideo(fault)) {
+    conversation_.RejectPublish(Refusal::kFailed,
+                                "this video codec is not supported: set the encoder to H.264, "
+                                "HEVC, AV1 or VP9");
+    CloseGently("unsupported_codec");
   }
-  items_.clear();
 }
 
 // --- playing ---

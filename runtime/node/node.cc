@@ -25,6 +25,7 @@
 #include "runtime/lifecycle/readiness.h"
 #include "runtime/lifecycle/signals.h"
 #include "runtime/metrics/server.h"
+#include "runtime/relay/runner.h"
 #include "runtime/rpc/node_agent.h"
 
 ABSL_FLAG(std::string, control_plane, "127.0.0.1:50051",
@@ -158,7 +159,10 @@ class GatewayNode : public Node {
     if (const absl::Status started = service_->Start(); !started.ok())
       return Fail("listen", started);
     readiness_.Set("listening", true);
-    if (!settings_.control_plane.empty()) StartAgent((*server)->port());
+    if (!settings_.control_plane.empty()) {
+      StartRelays();
+      StartAgent((*server)->port());
+    }
     asio::post(shards_.home(), [this] { Poll(); });
     logger_.Info("started", {{"kind", kind_.name},
                              {"listen", settings_.listen},
@@ -169,6 +173,7 @@ class GatewayNode : public Node {
                              {"version", MILLRACE_VERSION}});
     shards_.Run();
     agent_.reset();
+    relays_.reset();
     service_.reset();
     logger_.Info("stopped", {{"kind", kind_.name}});
     return 0;
@@ -190,6 +195,17 @@ class GatewayNode : public Node {
     return 1;
   }
 
+  // Only a control plane says what to pull and push.
+  void StartRelays() {
+    relay::Factory* const factory = service_->relays();
+    if (factory == nullptr) return;
+    relay::Runner::Hooks hooks;
+    hooks.report = [this](v1::RelayUpdate all) { agent_->SetRelays(std::move(all)); };
+    hooks.attached = [this] { return agent_->attached(); };
+    relays_ =
+        std::make_unique<relay::Runner>(shards_, *factory, metrics_, logger_, std::move(hooks));
+  }
+
   void StartAgent(uint16_t metrics_port) {
     rpc::NodeAgent::Options options;
     options.control_plane = settings_.control_plane;
@@ -201,6 +217,14 @@ class GatewayNode : public Node {
     registration.set_version(MILLRACE_VERSION);
     registration.set_metrics_address(Advertised(settings_.metrics, metrics_port));
     (*registration.mutable_addresses())[kind_.address_name] = settings_.listen;
+    if (relay::Factory* const factory = service_->relays(); factory != nullptr) {
+      for (std::string& scheme : factory->pull_schemes()) {
+        registration.add_pull_schemes(std::move(scheme));
+      }
+      for (std::string& scheme : factory->push_schemes()) {
+        registration.add_push_schemes(std::move(scheme));
+      }
+    }
     rpc::NodeAgent::Handlers handlers;
     handlers.on_state = [this](const v1::NodeState& state) {
       asio::post(shards_.home(), [this, state] { Apply(state); });
@@ -214,6 +238,11 @@ class GatewayNode : public Node {
       }
       return result;
     };
+    if (relays_ != nullptr) {
+      handlers.on_relays = [this](const v1::RelayAssignments& assignments) {
+        asio::post(shards_.home(), [this, assignments] { relays_->Assign(assignments); });
+      };
+    }
     handlers.heartbeat = [this] {
       v1::Heartbeat heartbeat;
       heartbeat.set_sessions(static_cast<uint32_t>(sessions_.size()));
@@ -276,6 +305,8 @@ class GatewayNode : public Node {
     logger_.Info("draining",
                  {{"sessions", sessions_.size()}, {"deadline_ms", settings_.drain.count()}});
     service_->StopAccepting();
+    if (relays_ != nullptr) relays_->Drain();
+    if (agent_ != nullptr) agent_->HeartbeatChanged();
     WaitForSessions(std::chrono::steady_clock::now() + settings_.drain, false);
   }
 
@@ -314,6 +345,7 @@ class GatewayNode : public Node {
   std::unique_ptr<stream::FeedHub> feeds_;
   std::unique_ptr<rpc::NodeAgent> agent_;
   std::unique_ptr<Service> service_;
+  std::unique_ptr<relay::Runner> relays_;  // of the service's factory
   asio::steady_timer poll_;
   asio::steady_timer drain_timer_;
   bool draining_ = false;

@@ -16,6 +16,7 @@
 #include "runtime/log/log.h"
 #include "runtime/loop/shards.h"
 #include "runtime/metrics/registry.h"
+#include "runtime/relay/session.h"
 #include "runtime/rpc/ban_list.h"
 #include "runtime/rpc/session_registry.h"
 #include "runtime/stream/feed_hub.h"
@@ -60,6 +61,9 @@ class Service {
   virtual absl::Status Start() = 0;
   // Stops accepting; sessions go on. Home shard. Once.
   virtual void StopAccepting() = 0;
+  // What fetches streams from other servers and sends them there, alive as long as the service;
+  // asked for after Start. nullptr: nothing does.
+  virtual relay::Factory* relays() { return nullptr; }
 };
 
 // Runs a gateway until it is told to stop, and returns the process's exit code. SIGTERM and SIGINT

@@ -93,6 +93,18 @@ class NodeAgent::Impl {
     SignalLocked(true);
   }
 
+  void HeartbeatChanged() {
+    std::lock_guard lock(mutex_);
+    heartbeat_changed_ = true;
+    SignalLocked(true);
+  }
+
+  void SetRelays(v1::RelayUpdate all) {
+    std::lock_guard lock(mutex_);
+    relays_ = std::move(all);
+    SignalLocked(true);
+  }
+
  private:
   void Signal(bool urgent) {
     std::lock_guard lock(mutex_);
@@ -153,6 +165,8 @@ class NodeAgent::Impl {
           next_heartbeat_ = std::min(next_heartbeat_, Clock::now() + kStateDelay);
         } else if (order->has_command()) {
           OnCommand(call, order->command());
+        } else if (order->has_relays() && handlers_.on_relays) {
+          handlers_.on_relays(order->relays());
         }
       }
       const Clock::time_point now = Clock::now();
@@ -174,6 +188,7 @@ class NodeAgent::Impl {
     SendHeartbeat(call);
     SendSessions(call, /*complete=*/true, /*counters=*/true);
     SendStreams(call, /*complete=*/true);
+    SendRelays(call, /*complete=*/true);
     next_heartbeat_ = now + heartbeat_interval_;
     next_report_ = now + kReportInterval;
     next_counters_ = now + kCounterInterval;
@@ -184,6 +199,7 @@ class NodeAgent::Impl {
   void ReportDue(AttachCall& call, Clock::time_point now) {
     {
       std::lock_guard lock(mutex_);
+      if (std::exchange(heartbeat_changed_, false)) next_heartbeat_ = now;
       if (std::exchange(urgent_, false)) urgent_at_ = std::min(urgent_at_, now + kUrgentDelay);
     }
     if (now >= next_heartbeat_) {
@@ -201,6 +217,7 @@ class NodeAgent::Impl {
     urgent_at_ = Clock::time_point::max();
     SendSessions(call, /*complete=*/false, counters);
     SendStreams(call, /*complete=*/false);
+    SendRelays(call, /*complete=*/false);
   }
 
   void SendHeartbeat(AttachCall& call) {
@@ -236,6 +253,27 @@ class NodeAgent::Impl {
       gone_streams_.clear();
     }
     if (!complete && update.changed().empty() && update.gone().empty()) return;
+    call.Send(std::move(report));
+  }
+
+  // What differs from what was told before; with `complete` everything, also where there is
+  // nothing.
+  void SendRelays(AttachCall& call, bool complete) {
+    if (!handlers_.on_relays) return;
+    v1::NodeReport report;
+    v1::RelayUpdate& update = *report.mutable_relays();
+    update.set_complete(complete);
+    std::set<std::string> all;
+    {
+      std::lock_guard lock(mutex_);
+      for (const v1::RelayReport& relay : relays_.changed()) {
+        std::string bytes = relay.SerializeAsString();
+        if (complete || !told_relays_.contains(bytes)) *update.add_changed() = relay;
+        all.insert(std::move(bytes));
+      }
+    }
+    told_relays_ = std::move(all);
+    if (!complete && update.changed().empty()) return;
     call.Send(std::move(report));
   }
 
@@ -313,10 +351,13 @@ class NodeAgent::Impl {
   std::map<std::string, v1::Stream> streams_;
   std::set<std::string> changed_streams_;
   std::set<std::string> gone_streams_;
+  v1::RelayUpdate relays_;  // all there are
+  bool heartbeat_changed_ = false;
 
   // The agent's thread only.
   v1::NodeState state_;
   bool have_state_ = false;
+  std::set<std::string> told_relays_;  // as bytes
   milliseconds heartbeat_interval_ = kDefaultHeartbeat;
   Clock::time_point next_heartbeat_;
   Clock::time_point next_report_;
@@ -337,5 +378,9 @@ bool NodeAgent::attached() const { return impl_->attached(); }
 void NodeAgent::StreamChanged(const v1::Stream& stream) { impl_->StreamChanged(stream); }
 
 void NodeAgent::StreamGone(const std::string& name) { impl_->StreamGone(name); }
+
+void NodeAgent::HeartbeatChanged() { impl_->HeartbeatChanged(); }
+
+void NodeAgent::SetRelays(v1::RelayUpdate all) { impl_->SetRelays(std::move(all)); }
 
 }  // namespace millrace::rpc

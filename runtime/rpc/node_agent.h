@@ -25,6 +25,8 @@ class NodeAgent {
     std::function<v1::CommandResult(const v1::Command&)>
         on_command;  // kicks of sessions are already done
     std::function<v1::Heartbeat()> heartbeat;
+    // What to pull and push: whole, each time any of it changes. Unset: the node has no relays.
+    std::function<void(const v1::RelayAssignments&)> on_relays;
     // For the log, may be empty: "attached to …", "lost …: why, …", a state file that cannot be
     // used.
     std::function<void(const std::string& text)> on_event;
@@ -43,6 +45,10 @@ class NodeAgent {
   // down).
   void StreamChanged(const v1::Stream& stream);
   void StreamGone(const std::string& name);
+  // The heartbeat says something new: it goes out now. Any thread.
+  void HeartbeatChanged();
+  // Every relay that the node has; what is new of it is reported soon. Any thread.
+  void SetRelays(v1::RelayUpdate all);
 
  private:
   class Impl;

@@ -1,5 +1,5 @@
 #pragma once
-// A server's certificate and private key, as OpenSSL wants them.
+// A server's certificate and private key, and whom a client trusts, as OpenSSL wants them.
 
 #include <cstdint>
 #include <memory>
@@ -17,6 +17,10 @@ namespace millrace::transport {
 // and why. Any thread may use the result, which connections keep as long as they live.
 absl::StatusOr<std::shared_ptr<ssl_ctx_st>> LoadCertificate(const std::string& certificate,
                                                             const std::string& key);
+
+// For connections to servers, whose certificates have to lead to a root that this machine trusts;
+// `insecure` takes whatever they show. Any thread may use the result.
+absl::StatusOr<std::shared_ptr<ssl_ctx_st>> ClientContext(bool insecure);
 
 // When the certificate ends to hold, in Unix seconds; 0 where that cannot be read.
 int64_t ExpiryOf(ssl_ctx_st& context);

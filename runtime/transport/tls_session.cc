@@ -29,11 +29,22 @@ std::string TakeReason() {
 
 }  // namespace
 
-TlsSession::TlsSession(std::shared_ptr<ssl_ctx_st> context, Socket& socket)
+TlsSession::TlsSession(std::shared_ptr<ssl_ctx_st> context, Socket& socket,
+                       const std::string& server)
     : context_(std::move(context)), socket_(socket), ssl_(SSL_new(context_.get())) {
   if (ssl_ == nullptr) return;
   SSL_set_fd(ssl_, static_cast<int>(socket_.native_handle()));
-  SSL_set_accept_state(ssl_);
+  if (server.empty()) {
+    SSL_set_accept_state(ssl_);
+    return;
+  }
+  SSL_set_connect_state(ssl_);
+  // An address has no place in SNI (RFC 6066 §3), and is looked for among the addresses.
+  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), server.c_str()) != 1) {
+    SSL_set_tlsext_host_name(ssl_, server.c_str());
+    SSL_set1_host(ssl_, server.c_str());
+  }
+  ERR_clear_error();
 }
 
 TlsSession::~TlsSession() { SSL_free(ssl_); }
@@ -41,15 +52,19 @@ TlsSession::~TlsSession() { SSL_free(ssl_); }
 absl::StatusOr<TlsSession::Want> TlsSession::Handshake() {
   if (ssl_ == nullptr) return absl::InternalError("OpenSSL has no memory for a connection");
   ERR_clear_error();
-  const int result = SSL_accept(ssl_);
+  const int result = SSL_do_handshake(ssl_);
   if (result == 1) return Want::kNothing;
   switch (SSL_get_error(ssl_, result)) {
     case SSL_ERROR_WANT_READ:
       return Want::kRead;
     case SSL_ERROR_WANT_WRITE:
       return Want::kWrite;
-    case SSL_ERROR_SSL:
-      return media::Fault("tls_handshake", TakeReason());
+    case SSL_ERROR_SSL: {
+      const long verified = SSL_get_verify_result(ssl_);
+      const std::string reason = TakeReason();
+      return media::Fault("tls_handshake",
+                          verified == X509_V_OK ? reason : X509_verify_cert_error_string(verified));
+    }
     default:
       ERR_clear_error();
       return absl::CancelledError("closed during the TLS handshake");

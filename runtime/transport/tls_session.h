@@ -1,5 +1,5 @@
 #pragma once
-// One connection's TLS, as the server, on a non-blocking socket. OpenSSL reads and writes the
+// One connection's TLS, at either end, on a non-blocking socket. OpenSSL reads and writes the
 // socket itself; waiting is done by whoever calls.
 
 #include <sys/uio.h>
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,7 +26,9 @@ class TlsSession : public std::enable_shared_from_this<TlsSession> {
   enum class Want { kNothing, kRead, kWrite };
 
   // Only one owner, who outlives nothing: `socket` lives as long as that one holds the session.
-  TlsSession(std::shared_ptr<ssl_ctx_st> context, Socket& socket);
+  // `server`: empty, we are the server; else we are a client of that host, whose certificate has to
+  // hold unless the context does not ask for it.
+  TlsSession(std::shared_ptr<ssl_ctx_st> context, Socket& socket, const std::string& server = "");
   ~TlsSession();
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;

@@ -1,5 +1,5 @@
 #pragma once
-// A client's connection as bytes: TCP, or TLS over it. Belongs to one shard.
+// A connection as bytes: TCP, or TLS over it. Belongs to one shard.
 
 #include <sys/uio.h>
 
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -35,10 +36,11 @@ class Transport {
   Socket& socket() { return socket_; }
   bool secure() const { return tls_ != nullptr; }
 
-  // Makes it TLS, as the server, before anything else is read or written. Faults: tls_handshake.
-  // Cancelled: the connection is gone, or Cancel was called. SIGPIPE must be
-  // ignored: OpenSSL writes by itself.
-  boost::asio::awaitable<absl::Status> Handshake(std::shared_ptr<ssl_ctx_st> context);
+  // Makes it TLS before anything else is read or written: as the server, or as a client of the host
+  // `server`. Faults: tls_handshake. Cancelled: the connection is gone, or Cancel was called.
+  // SIGPIPE must be ignored: OpenSSL writes by itself.
+  boost::asio::awaitable<absl::Status> Handshake(std::shared_ptr<ssl_ctx_st> context,
+                                                 std::string server = "");
 
   // --- without waiting ---
   // Both return 0 and set `error` where nothing can be done: would_block (wait, then come again),
@@ -62,7 +64,7 @@ class Transport {
   void WaitWritable(Handler handler) {
     socket_.async_wait(Socket::wait_write, std::move(handler));
   }
-  // At least one byte, or an error. `out` outlives the call.
+  // At least one byte, or an error; others get their turn first. `out` outlives the call.
   boost::asio::awaitable<std::pair<Error, size_t>> Read(std::span<uint8_t> out);
   // All of `bytes`, which outlive the call.
   boost::asio::awaitable<Error> Write(media::Bytes bytes);

@@ -1,56 +1,28 @@
 """RTMPS, RTSPS, HTTPS and WSS, with ffmpeg and with what Python's own TLS shows."""
 
-import socket
-import ssl
-
 import pytest
 
 from harness.http import request
-from harness.media import assert_same_packets, packets_of, read_framemd5, run
+from harness.media import assert_same_packets, packets_of, read_framemd5
 from harness.raw_rtsp import Client, sdp
+from harness.tls import Certificate, connect
 from harness.waiting import until
 
 GATEWAYS = ("rtmp0", "rtsp0", "http0")
 FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "warning", "-nostdin", "-y"]
 
 
-class Certificate:
-    def __init__(self, folder):
-        self.path, self.key = folder / "certificate.pem", folder / "key.pem"
-
-    def write(self, name):
-        """A new certificate for `name`, both files replaced at once each."""
-        paths = [path.with_suffix(".new") for path in (self.path, self.key)]
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-days", "1", "-subj", f"/CN={name}", "-out", paths[0], "-keyout", paths[1])
-        paths[1].rename(self.key)
-        paths[0].rename(self.path)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    made = Certificate(tmp_path_factory.mktemp("tls"))
-    made.write("first")
-    return made
+    return Certificate(tmp_path_factory.mktemp("tls")).write("first")
 
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster, certificate):
-    made = make_cluster(f"tls:\n  certificate: {certificate.path}\n  key: {certificate.key}\n", rtmp=1, http=1, rtsp=1)
+    made = make_cluster(certificate.config(), rtmp=1, http=1, rtsp=1)
     until(lambda: all(subject(made[name].secure_port) for name in GATEWAYS), 10,
           "the gateways have opened their ports for TLS")
     return made
-
-
-def unverified(plain):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(plain)
-
-
-def connect(port):
-    return unverified(socket.create_connection(("127.0.0.1", port), 10))
 
 
 def subject(port):
@@ -107,9 +79,8 @@ def test_every_packet_comes_back_by_rtsps(cluster, recordings, children, tmp_pat
             # ffmpeg's own packer forgets the last units of sound.
             assert len(seen[kind]) >= len(digests) - 8, (name, kind)
             assert [p.digest for p in seen[kind]] == digests[:len(seen[kind])], (name, kind)
-    with Client(cluster["rtsp0"].secure_port, wrap=unverified) as client:
-        reply = client.ask("DESCRIBE", "tls/none")
-        assert reply.status == 404
+    with Client(cluster["rtsp0"].secure_port, connect=connect) as client:
+        assert client.ask("OPTIONS").status == 200
         assert client.ask("ANNOUNCE", "tls/udp", sdp(), Content_Type="application/sdp").status == 200
         udp = client.ask("SETUP", "tls/udp/trackID=0", Transport="RTP/AVP;unicast;client_port=5000-5001;mode=record")
         assert udp.status == 461, "media in the clear is not what was asked for"

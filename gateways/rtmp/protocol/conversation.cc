@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "gateways/rtmp/protocol/aggregate.h"
 #include "gateways/rtmp/protocol/enhanced.h"
 #include "gateways/rtmp/protocol/errors.h"
 #include "media/amf/amf0.h"
@@ -18,9 +19,7 @@ using media::amf::Null;
 using media::amf::Value;
 
 constexpr uint8_t kBandwidthDynamic = 2;  // RTMP §5.4.5
-constexpr size_t kMaxAggregated = 4096;
-constexpr size_t kAggregateHeaderSize = 11;
-constexpr size_t kMaxShown = 255;  // of a key that is repeated to the client
+constexpr size_t kMaxShown = 255;         // of a key that is repeated to the client
 constexpr media::amf::Limits kCommandLimits = {
     .max_depth = 16, .max_values = 1000, .max_string = 16u << 10, .max_bytes = 64u << 10};
 // Metadata may hold an index of all key frames of the file that is sent.
@@ -342,33 +341,13 @@ void ServerConversation::OnData(const Message& message) {
 }
 
 absl::Status ServerConversation::OnAggregate(const Message& message) {
-  ByteReader reader(message.body.bytes());
-  std::optional<uint32_t> first;
-  for (size_t count = 0; reader.remaining() >= kAggregateHeaderSize; ++count) {
-    if (count == kMaxAggregated) return Fail(RtmpError::kBadAggregate, "too many messages");
-    const auto type = static_cast<MessageType>(reader.U8());
-    const uint32_t size = reader.U24();
-    uint32_t timestamp = reader.U24();
-    timestamp |= static_cast<uint32_t>(reader.U8()) << 24;
-    reader.Skip(3);  // message stream id
-    const size_t start = reader.position();
-    if (size > reader.remaining()) return Fail(RtmpError::kBadAggregate, "size");
-    reader.Skip(size);
-    reader.Skip(std::min<size_t>(4, reader.remaining()));  // back pointer
-    if (!first.has_value()) first = timestamp;
-
-    Message part;
-    part.type = type;
-    // The parts' own clock starts anywhere: the first one is at the aggregate's time.
-    part.timestamp_ms = message.timestamp_ms + static_cast<int32_t>(timestamp - *first);
-    part.body = message.body.Slice(start, size);
-    if (type == MessageType::kAudio || type == MessageType::kVideo) {
-      OnMedia(type, part.timestamp_ms, part.body);
-    } else if (type == MessageType::kDataAmf0 || type == MessageType::kDataAmf3) {
+  return SplitAggregate(message, [this](const Message& part) {
+    if (part.type == MessageType::kAudio || part.type == MessageType::kVideo) {
+      OnMedia(part.type, part.timestamp_ms, part.body);
+    } else if (part.type == MessageType::kDataAmf0 || part.type == MessageType::kDataAmf3) {
       OnData(part);
     }
-  }
-  return absl::OkStatus();
+  });
 }
 
 void ServerConversation::AcceptPublish() {

@@ -97,6 +97,17 @@ EnhancedClient ReadEnhancements(const Value& connect) {
   return client;
 }
 
+std::vector<Property> AnnounceEnhancements() {
+  media::amf::StrictArray known;
+  for (const Codec codec : media::flv::FourCcCodecs()) {
+    known.values.emplace_back(media::flv::FourCcText(media::flv::FourCcOf(codec)));
+  }
+  return {{kList, std::move(known)},
+          {kVideoMap, ForwardMap(TrackKind::kVideo)},
+          {kAudioMap, ForwardMap(TrackKind::kAudio)},
+          {kCaps, static_cast<double>(kMultitrack | kModEx | kTimestampNanoOffset)}};
+}
+
 std::vector<Property> AnswerEnhancements(const Value& connect) {
   std::vector<Property> answer;
   if (const Value* list = connect.Find(kList); list != nullptr) {

@@ -21,6 +21,9 @@ struct EnhancedClient {
 // capsEx; what is malformed counts as not said.
 EnhancedClient ReadEnhancements(const media::amf::Value& connect);
 
+// What a client says that takes and forwards everything we know: fourCcList, both maps, capsEx.
+std::vector<media::amf::Property> AnnounceEnhancements();
+
 // What the answer says in turn, by each of the properties that the client used: fourCcList, where
 // it is the client's list without what is not supported, the maps with all that can be forwarded,
 // capsEx. Nothing for a client that announced nothing.

@@ -152,7 +152,7 @@ TEST_F(StoreTest, AnotherProgramsFileIsLeftAlone) {
 
 TEST_F(StoreTest, ANewerSchemaIsRefused) {
   Open();
-  Execute("PRAGMA user_version = 2");
+  Execute("PRAGMA user_version = 3");
   const absl::Status refusal = Refusal();
   EXPECT_EQ(refusal.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refusal.message()), testing::HasSubstr("a newer version"));

@@ -33,11 +33,19 @@ FakeNode::FakeNode(const std::string& target, const std::string& name, v1::NodeK
   registration.set_version("0.1.0");
   registration.set_metrics_address(":9102");
   if (kind == v1::NODE_KIND_ROUTER) registration.set_bus_endpoint("tcp://*:5555");
+  if (kind == v1::NODE_KIND_RTMP_GATEWAY) {
+    registration.add_pull_schemes("rtmp");
+    registration.add_push_schemes("rtmp");
+  }
   rpc::NodeAgent::Handlers handlers;
   handlers.on_state = [this](const v1::NodeState& state) {
     bans_.Set({state.bans().begin(), state.bans().end()});
     std::lock_guard lock(mutex_);
     state_ = state;
+  };
+  handlers.on_relays = [this](const v1::RelayAssignments& assignments) {
+    std::lock_guard lock(mutex_);
+    relays_ = assignments;
   };
   handlers.on_command = [this](const v1::Command& command) {
     Note("command", command.kick_stream().stream());
@@ -89,6 +97,11 @@ void FakeNode::Stream(const std::string& name, v1::StreamState state) {
 v1::NodeState FakeNode::state() const {
   std::lock_guard lock(mutex_);
   return state_;
+}
+
+v1::RelayAssignments FakeNode::relays() const {
+  std::lock_guard lock(mutex_);
+  return relays_;
 }
 
 std::vector<std::string> FakeNode::notes() const {

@@ -33,6 +33,8 @@ class FakeNode {
                                            const std::string& address = "203.0.113.7:5000");
   void Stream(const std::string& name, v1::StreamState state = v1::STREAM_LIVE);
   v1::NodeState state() const;
+  // What it is to pull and push; gateways can rtmp.
+  v1::RelayAssignments relays() const;
   // What happened, in order: "kick <session's stream> <reason>" as the client would be told,
   // "command", each with " banned" behind it where the stream was banned on this node at that
   // moment.
@@ -48,6 +50,7 @@ class FakeNode {
   rpc::BanList bans_;
   mutable std::mutex mutex_;
   v1::NodeState state_;
+  v1::RelayAssignments relays_;
   std::vector<std::string> notes_;
   std::unique_ptr<rpc::NodeAgent> agent_;
 };

@@ -10,6 +10,7 @@
 
 #include "gateways/rtmp/protocol/chunk_reader.h"
 #include "gateways/rtmp/protocol/chunk_writer.h"
+#include "media/amf/amf0.h"
 #include "media/flv/tags.h"
 
 namespace millrace::rtmp {
@@ -288,6 +289,25 @@ TEST(RtmpMuxer, EachPlayerIsSentTheFormThatItTakes) {
   EXPECT_EQ(first_bytes({.enhanced = hevc})[2], "\x91hvc1"s);
   EXPECT_EQ(first_bytes({.form = Form::kEnhanced})[1], "\x90mp4a"s);
   EXPECT_EQ(first_bytes({.enhanced = {}}).size(), 1u) << "audio alone";
+}
+
+TEST(RtmpMuxer, PublishesElsewhereAsAnEncoderDoes) {
+  const stream::Lane lane = RtmpLane(kChunkSize, {}, 5);
+  EXPECT_EQ(lane.key, "rtmp-published-5");
+  const auto muxer = lane.make_muxer();
+  const media::TrackSet tracks = Tracks(true, true);
+  const std::vector<Message> first = ReadAll(GatherAll(*muxer->Preamble(tracks), 0, 0));
+  ASSERT_EQ(first.size(), 3u);
+  EXPECT_EQ(first[0].type, MessageType::kDataAmf0);
+  const auto values = media::amf::DecodeAll(first[0].body.bytes());
+  ASSERT_TRUE(values.ok());
+  ASSERT_EQ(values->size(), 3u);
+  EXPECT_EQ((*values)[0].AsString(), "@setDataFrame");
+  EXPECT_EQ((*values)[1].AsString(), "onMetaData");
+  const media::Frame frame = MakeFrame(1, 0, 500, media::kClosedRandomAccess);
+  std::vector<Message> all = ReadAll(GatherAll(*muxer->Frames(tracks, {&frame, 1}), 0, 0));
+  all.insert(all.end(), first.begin(), first.end());
+  for (const Message& message : all) EXPECT_EQ(message.stream_id, 5u);
 }
 
 TEST(RtmpLane, PlayersThatAreSentTheSameShareOne) {

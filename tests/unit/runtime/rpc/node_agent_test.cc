@@ -44,6 +44,9 @@ class Agent : public testing::Test {
       result.set_sessions(1);
       return result;
     };
+    handlers.on_relays = [this](const v1::RelayAssignments& relays) {
+      Note("relays " + std::to_string(relays.revision()));
+    };
     handlers.on_event = [this](const std::string& text) { Note("event " + text); };
     handlers.heartbeat = [] {
       v1::Heartbeat heartbeat;
@@ -105,6 +108,55 @@ TEST_F(Agent, RegistersThenReportsEverything) {
   EXPECT_TRUE(reports[2].sessions().complete());
   EXPECT_EQ(reports[2].sessions().opened_or_changed(0).stream(), "live/a");
   EXPECT_TRUE(reports[3].streams().complete());
+}
+
+v1::RelayUpdate Relays(const std::vector<std::pair<std::string, v1::RelayState>>& pulls) {
+  v1::RelayUpdate update;
+  for (const auto& [stream, state] : pulls) {
+    v1::RelayReport& report = *update.add_changed();
+    report.set_pull(stream);
+    report.mutable_status()->set_state(state);
+  }
+  return update;
+}
+
+std::vector<v1::RelayUpdate> RelayReports(const Reports& reports) {
+  std::vector<v1::RelayUpdate> updates;
+  for (const v1::NodeReport& report : reports) {
+    if (report.has_relays()) updates.push_back(report.relays());
+  }
+  return updates;
+}
+
+TEST_F(Agent, TellsWhatItRelaysAndWhatIsNewOfIt) {
+  const auto server = AttachServer::Start();
+  const auto agent = Make(server->target());
+  const auto await = [&](size_t count) {
+    return server->Await([&](const Reports& all) { return RelayReports(all).size() >= count; });
+  };
+  ASSERT_TRUE(await(1));
+  v1::NodeOrder order;
+  order.mutable_relays()->set_revision(3);
+  server->Send(order);
+  ASSERT_TRUE(AwaitNote("relays 3"));
+  agent->SetRelays(Relays({{"live/a", v1::RELAY_CONNECTING}, {"live/b", v1::RELAY_RUNNING}}));
+  ASSERT_TRUE(await(2));
+  agent->SetRelays(Relays({{"live/a", v1::RELAY_RUNNING}, {"live/b", v1::RELAY_RUNNING}}));
+  ASSERT_TRUE(await(3));
+  agent->SetRelays(Relays({{"live/b", v1::RELAY_RUNNING}}));
+  // Whoever attaches anew is told everything, first.
+  server->Break();
+  ASSERT_TRUE(await(4));
+  const auto updates = RelayReports(server->reports());
+  EXPECT_TRUE(updates[0].complete());
+  EXPECT_TRUE(updates[0].changed().empty());
+  EXPECT_FALSE(updates[1].complete());
+  EXPECT_EQ(updates[1].changed_size(), 2);
+  ASSERT_EQ(updates[2].changed_size(), 1);
+  EXPECT_EQ(updates[2].changed(0).pull(), "live/a");
+  EXPECT_TRUE(updates[3].complete());
+  ASSERT_EQ(updates[3].changed_size(), 1);
+  EXPECT_EQ(updates[3].changed(0).pull(), "live/b");
 }
 
 TEST_F(Agent, ReportsWhatComesAndGoesSoon) {
