@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "control-plane/advice.h"
 #include "control-plane/paging.h"
 #include "control-plane/urls.h"
 #include "runtime/bus/stream_name.h"
@@ -81,6 +82,7 @@ absl::StatusOr<v1::Stream> Admin::GetStream(const v1::GetStreamRequest& request)
   if (!stream) return absl::NotFoundError(fmt::format("no stream `{}`", request.name()));
   *stream->mutable_urls() =
       UrlsOf(request.name(), cluster_.configuration(), cluster_.directory().nodes());
+  for (std::string& advice : AdviceOn(*stream)) stream->add_advice(std::move(advice));
   return *std::move(stream);
 }
 

@@ -18,7 +18,7 @@ compile=(
   libboost1.81-dev libboost-url1.81-dev libboost-json1.81-dev
   libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc libabsl-dev
   cppzmq-dev libzmq3-dev libssl-dev libspdlog-dev libfmt-dev libyaml-cpp-dev libsqlite3-dev
-  nlohmann-json3-dev prometheus-cpp-dev
+  nlohmann-json3-dev prometheus-cpp-dev libavcodec-dev libavutil-dev libswresample-dev
 )
 build=(
   "${compile[@]}" clang-tidy-16 clang-format-16 libclang-rt-16-dev llvm-16 git ca-certificates
@@ -27,6 +27,7 @@ build=(
 runtime=(
   libabsl20220623 libboost-json1.81.0 libboost-url1.81.0 libfmt9 libgrpc++1.51 libprometheus-cpp-core1.0
   libprometheus-cpp-pull1.0 libprotobuf32 libspdlog1.10 libsqlite3-0 libssl3 libyaml-cpp0.7 libzmq5
+  libavcodec59 libavutil57 libswresample4
 )
 test=(
   ffmpeg rtmpdump libnginx-mod-rtmp nginx-light

@@ -107,6 +107,8 @@ void Stream::BeginEpoch(uint64_t epoch) {
   feed_.track_sets.clear();
   highest_epoch_ = std::max(highest_epoch_, epoch);
   bytes_in_ = frames_in_ = reported_bytes = 0;
+  key_dts_ns_ = INT64_MIN;
+  key_interval_ns_ = 0;
   has_b_frames_ = false;
   frames_to_probe_ = 1'000;
   highest_pts_ns_ = INT64_MIN;

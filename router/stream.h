@@ -150,6 +150,8 @@ class Stream {
   // Since the epoch began here.
   uint64_t bytes_in_ = 0;
   uint64_t frames_in_ = 0;
+  int64_t key_dts_ns_ = INT64_MIN;  // of the last random-access batch
+  int64_t key_interval_ns_ = 0;     // between the last two of them; 0 unknown
   bool has_b_frames_ = false;
   uint32_t frames_to_probe_ = 0;
   int64_t highest_pts_ns_ = INT64_MIN;

@@ -123,6 +123,12 @@ void Stream::Follow(const media::BatchHeader& header, media::Bytes message) {
   timeline_.set_discontinuity_sequence(last.discontinuity_sequence);
   timeline_.set_next_gop(last.gop + 1);
 
+  if ((header.flags & media::kBatchRandomAccess) != 0) {
+    const int64_t dts_ns = media::DecodeFrameHeader(message, 0).dts_ns;
+    if (key_dts_ns_ != INT64_MIN) key_interval_ns_ = std::max<int64_t>(dts_ns - key_dts_ns_, 0);
+    key_dts_ns_ = dts_ns;
+  }
+
   if (frames_to_probe_ == 0) return;
   for (uint32_t i = 0; i < header.frame_count && frames_to_probe_ > 0; ++i, --frames_to_probe_) {
     const media::Frame frame = media::DecodeFrameHeader(message, i);
@@ -237,6 +243,11 @@ void Stream::Describe(v1::Stream& row) const {
   if (timeline_.epoch() == feed_.epoch) row.set_dts_end_ns(timeline_.dts_end_ns());
   row.set_has_b_frames(has_b_frames_);
   if (feed_.track_sets.empty()) return;
+  for (const v1::TrackInfo& info : feed_.track_sets.back().tracks()) {
+    if (info.kind() != static_cast<uint32_t>(media::TrackKind::kVideo)) continue;
+    row.set_key_frame_interval_ms(
+        static_cast<uint32_t>(std::min<int64_t>(key_interval_ns_ / kMillisecond, UINT32_MAX)));
+  }
   for (const v1::TrackInfo& info : feed_.track_sets.back().tracks()) {
     v1::TrackSummary& track = *row.add_tracks();
     const auto kind = static_cast<media::TrackKind>(info.kind());

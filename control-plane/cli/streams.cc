@@ -142,6 +142,10 @@ int Get(const Context& context) {
          fmt::format("{} ({})", TrackText(track), track.codec_string()));
   }
   line("bitrate", Bitrate(stream->bitrate_bps()));
+  if (stream->key_frame_interval_ms() > 0) {
+    line("key frames", fmt::format("every {:.1f} s{}", stream->key_frame_interval_ms() / 1e3,
+                                   stream->has_b_frames() ? ", with B-frames" : ""));
+  }
   line("received", fmt::format("{}, {} frames", Bytes(stream->bytes_in()), stream->frames_in()));
   line("cached", Bytes(stream->cache_bytes()));
   line("timeline",
@@ -149,6 +153,7 @@ int Get(const Context& context) {
   line("epoch", fmt::format("{}", stream->epoch()));
   line("router", stream->router().empty() ? "–" : stream->router());
   PrintUrls(stream->urls(), line);
+  for (const std::string& advice : stream->advice()) line("advice", advice, Style::kWarning);
   return kOk;
 }
 

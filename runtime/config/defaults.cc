@@ -26,6 +26,7 @@ v1::AppSettings DefaultApp() {
   app.set_start(v1::key);
   app.set_catch_up(v1::pace);
   app.set_catch_up_speed(200);
+  app.set_audio_transcode(v1::none);
   app.set_ingest_speed_limit(200);
   app.set_ingest_burst(10'000);
   app.set_max_bitrate(0);

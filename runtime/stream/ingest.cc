@@ -11,6 +11,7 @@
 
 #include "runtime/stream/ingest_core.h"
 #include "runtime/stream/ingest_guard.h"
+#include "runtime/transcode/audio_transcoder.h"
 
 namespace millrace::stream {
 namespace {
@@ -36,13 +37,18 @@ class IngestMetrics {
         paced_(registry.Counter("millrace_ingest_paced_total",
                                 "Times that a publisher was not read because it was too far ahead "
                                 "of real time.",
-                                {{"protocol", protocol}})) {}
+                                {{"protocol", protocol}})),
+        transcoded_(Transcodes("ok")),
+        undecodable_(Transcodes("undecodable")),
+        not_transcoded_(Transcodes("refused")) {}
 
   void Count(const media::Frame& frame, bool video) {
     (video ? video_bytes_ : audio_bytes_).Increment(static_cast<double>(frame.payload.size()));
     (video ? video_frames_ : audio_frames_).Increment();
   }
   void Paced() { paced_.Increment(); }
+  void Transcoded(bool ok) { (ok ? transcoded_ : undecodable_).Increment(); }
+  void NotTranscoded() { not_transcoded_.Increment(); }
   void Dropped(const char* reason) {
     registry_
         .Counter("millrace_frames_dropped_total", "Frames that were not delivered, by reason.",
@@ -65,12 +71,21 @@ class IngestMetrics {
     return registry_.Counter("millrace_ingest_frames_total", "Frames read from publishers.",
                              {{"protocol", protocol}, {"kind", kind}});
   }
+  prometheus::Counter& Transcodes(const char* result) {
+    return registry_.Counter("millrace_ingest_transcodes_total",
+                             "Units of sound that were to become AAC, by result; `refused` is a "
+                             "track that was left as it is.",
+                             {{"result", result}});
+  }
   metrics::Registry& registry_;
   prometheus::Counter& video_bytes_;
   prometheus::Counter& audio_bytes_;
   prometheus::Counter& video_frames_;
   prometheus::Counter& audio_frames_;
   prometheus::Counter& paced_;
+  prometheus::Counter& transcoded_;
+  prometheus::Counter& undecodable_;
+  prometheus::Counter& not_transcoded_;
 };
 
 // The publication and its observer: home shard only, but for the members that say otherwise.
@@ -149,7 +164,7 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   void SetTrack(media::Track track) override {
     if (closed_) return;
     if (track.kind == media::TrackKind::kVideo) video_tracks_.insert(track.id);
-    core_.SetTrack(std::move(track), Now());
+    core_.SetTrack(ToBePublished(std::move(track)), Now());
     Arm();
   }
   void Push(InputFrame frame) override {
@@ -166,7 +181,12 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
       });
       return;
     }
-    core_.Push(std::move(frame), now);
+    const auto transcoder = transcoders_.find(frame.track);
+    if (transcoder == transcoders_.end()) {
+      core_.Push(std::move(frame), now);
+    } else {
+      Transcode(*transcoder->second, frame, now);
+    }
     Arm();
   }
   void SetSettings(const v1::AppSettings& settings) override {
@@ -197,6 +217,38 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   }
 
  private:
+  // The track as viewers get it.
+  media::Track ToBePublished(media::Track track) {
+    const auto known = transcoders_.find(track.id);
+    if (known != transcoders_.end() && known->second->source() == track) {
+      return known->second->track();
+    }
+    if (known != transcoders_.end()) transcoders_.erase(known);
+    if (track.kind != media::TrackKind::kAudio || track.codec == media::Codec::kAac ||
+        options_.settings.audio_transcode() != v1::aac) {
+      return track;
+    }
+    auto made = transcode::AudioTranscoder::Create(track);
+    if (!made.ok()) {
+      // As it is it still reaches those who can hear it.
+      metrics_.NotTranscoded();
+      return track;
+    }
+    return (transcoders_[track.id] = *std::move(made))->track();
+  }
+  void Transcode(transcode::AudioTranscoder& transcoder, const InputFrame& frame, IngestTime now) {
+    std::vector<transcode::AudioUnit> units;
+    const absl::Status status = transcoder.Take(frame.dts_ns, frame.payload.bytes(), units);
+    metrics_.Transcoded(status.ok());
+    for (transcode::AudioUnit& unit : units) {
+      InputFrame made;
+      made.track = frame.track;
+      made.flags = media::kClosedRandomAccess;
+      made.dts_ns = made.pts_ns = unit.dts_ns;
+      made.payload = std::move(unit.payload);
+      core_.Push(std::move(made), now);
+    }
+  }
   static IngestGuard::Options GuardOptions(const v1::AppSettings& settings) {
     return {.speed_percent = settings.ingest_speed_limit(),
             .burst_ns = settings.ingest_burst() * int64_t{1'000'000},
@@ -283,6 +335,7 @@ class IngestImpl : public Ingest, public std::enable_shared_from_this<IngestImpl
   IngestObserver* observer_;
   std::map<uint8_t, bool> is_video_;  // of tracks that are counted: not of data
   std::set<uint8_t> video_tracks_;    // of all that the publisher announced
+  std::map<uint8_t, std::unique_ptr<transcode::AudioTranscoder>> transcoders_;  // by track
   IngestGuard guard_;
   std::optional<IngestGuard::Excess> excess_;
   std::shared_ptr<HomeSide> side_;

@@ -108,6 +108,10 @@ asio::awaitable<Transport::Error> Transport::WaitReadable() {
 
 asio::awaitable<std::pair<Transport::Error, size_t>> Transport::Read(std::span<uint8_t> out) {
   cancelled_ = false;
+  // Others get their turn: whoever reads in a loop from a peer that sends without end would keep
+  // the shard for itself.
+  co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+  if (cancelled_) co_return std::pair(Error(asio::error::operation_aborted), size_t{0});
   while (true) {
     Error error;
     const size_t size = ReadSome(out, error);

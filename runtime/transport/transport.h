@@ -64,7 +64,7 @@ class Transport {
   void WaitWritable(Handler handler) {
     socket_.async_wait(Socket::wait_write, std::move(handler));
   }
-  // At least one byte, or an error. `out` outlives the call.
+  // At least one byte, or an error; others get their turn first. `out` outlives the call.
   boost::asio::awaitable<std::pair<Error, size_t>> Read(std::span<uint8_t> out);
   // All of `bytes`, which outlive the call.
   boost::asio::awaitable<Error> Write(media::Bytes bytes);

@@ -40,7 +40,7 @@ function parse(argv) {
 async function open(profile, url, options) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.MILLRACE_CHROMIUM ?? '/usr/bin/chromium', args: FLAGS,
-    env: { ...process.env, HOME: profile }, viewport: { width: 700, height: 460 },
+    env: { ...process.env, HOME: profile }, viewport: { width: 700, height: 650 },
   });
   const page = context.pages()[0] ?? await context.newPage();
   page.on('console', (message) => {

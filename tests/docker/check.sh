@@ -234,7 +234,7 @@ edge_check() {
     tools=build/dev/tests
     cmake --preset dev >"$log.build" && ninja -C build/dev stream-check stream-source >>"$log.build" || return 1
   fi
-  MILLRACE_TOOLS=$tools timeout 180 /usr/bin/python3 tests/docker/edge_check.py "$rtmp" "$http" "${id[control-plane]}" \
+  MILLRACE_TOOLS=$tools timeout 400 /usr/bin/python3 tests/docker/edge_check.py "$rtmp" "$http" "${id[control-plane]}" \
     "$network_gateway" | tee "$work/edge-check"
 }
 
@@ -251,6 +251,7 @@ if edge_check; then lost=0; else lost=1; fi
 passed=$((passed + $(grep -c ' ok: ' "$work/edge-check" || true)))
 failed=$((failed + $(grep -c ' FAILED: ' "$work/edge-check" || true)))
 if ((lost)) && ! grep -q ' FAILED: ' "$work/edge-check"; then failed=$((failed + 1)); fi
+check "the edge is the same after all of it" same_edge
 
 say "$passed passed, $failed failed"
 ((failed == 0))

@@ -86,10 +86,9 @@ def children():
     made = []
 
     def start(*argv, **options):
-        options.setdefault("stdout", subprocess.PIPE)
-        options.setdefault("stderr", subprocess.PIPE)
-        made.append(subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, text=True,
-                                     **options))
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                   "text": True, **options}
+        made.append(subprocess.Popen([str(a) for a in argv], **options))
         return made[-1]
 
     yield start
@@ -117,14 +116,14 @@ def recordings(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def elementary(tmp_path_factory):
-    """Elementary streams that ffmpeg makes; video without reordering, a key frame each second."""
+    """Elementary streams that ffmpeg makes; video without reordering, a key frame each second (AV1: only the first)."""
     folder = tmp_path_factory.mktemp("elementary")
     picture = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25"]
     sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"]
     encoders = {
         "v.hevc": [*picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
                    "log-level=error:bframes=0:keyint=25:aud=1:repeat-headers=1", "-f", "hevc"],
-        "v.av1.ivf": [*picture, "-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-g", "25",
+        "v.av1.ivf": [*picture, "-c:v", "libaom-av1", "-usage", "realtime", "-cpu-used", "8", "-g", "75",
                       "-lag-in-frames", "0", "-f", "ivf"],
         "v.vp9.ivf": [*picture, "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "25",
                       "-lag-in-frames", "0", "-f", "ivf"],

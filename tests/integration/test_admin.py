@@ -43,6 +43,9 @@ def test_list_and_get_streams(cluster, live):
     assert tracks["video"].codec_string == "avc1.64001f", tracks["video"]
     assert tracks["audio"].codec_string == "mp4a.40.2", tracks["audio"]
     assert (tracks["audio"].sample_rate, tracks["audio"].channels) == (44100, 2)
+    assert list(stream.advice) == []
+    until(lambda: cluster.admin.streams(name)[name].key_frame_interval_ms == 2000, 10,
+          lambda: f"the GOP's length is known: {cluster.admin.streams(name)[name].key_frame_interval_ms}")
     until(lambda: 1e6 < cluster.admin.streams(name)[name].bitrate_bps < 4e6, 15,
           lambda: f"the bit rate is about 2 Mbit/s: {cluster.admin.streams(name)[name].bitrate_bps}")
     assert code_of(lambda: cluster.admin.call("GetStream", admin_pb.GetStreamRequest(name="a/none"))) \

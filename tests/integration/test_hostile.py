@@ -1,58 +1,41 @@
 """Peers that mean harm or are broken: each is refused by name, memory stays bounded, and a neighbour's viewers miss nothing."""
 
 import random
-import resource
 import socket
 import threading
 
 import pytest
 
-from harness.cluster import sanitized
+from harness import neighbour as neighbours
 from harness.http import request
 from harness.media import run
 from harness.raw_rtmp import (AUDIO, COMMAND, HANDSHAKE, VIDEO, Peer, connect, flv_tags, header, message,
                               publish, set_chunk_size, unpublish, wait_all_closed)
-from harness.verdict import flawless
 from harness.waiting import until
 
 CONFIG = """
 rtmp: {handshake_timeout: 2s, idle_timeout: 3s}
 http: {header_timeout: 2s}
 """
-# A sanitizer keeps freed memory in quarantine.
-ALLOWED_KB = (400 if sanitized() else 48) * 1024
 
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
-    yield make_cluster(CONFIG, rtmp=1, http=1)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with neighbours.many_files():
+        yield make_cluster(CONFIG, rtmp=1, http=1)
 
 
 @pytest.fixture(scope="module")
 def neighbour(cluster):
-    """A stream and its viewers on the same gateways."""
-    from harness.tools import Source, Viewers
-    source = Source(cluster.rtmp("good/cam"), profile="small").wait_publishing()
-    viewers = Viewers(cluster.rtmp("good/cam"), cluster.flv("good/cam")).wait_playing()
-    yield viewers
-    viewers.kill()
-    source.kill()
+    with neighbours.playing(cluster) as viewers:
+        yield viewers
 
 
 @pytest.fixture(autouse=True)
 def unharmed(cluster, neighbour):
     """What every test here has in common."""
-    before = {name: cluster[name].process.memory_kb() for name in ("rtmp0", "http0", "router")}
-    yield
-    neighbour.wait_frames(25)
-    for report in neighbour.snapshot()["viewers"]:
-        assert flawless(dict(report, ended="")) is None, report
-    for name, kb in before.items():
-        after = cluster[name].process.memory_kb()
-        assert after - kb < ALLOWED_KB, f"{name} grew from {kb} to {after} kB"
+    with neighbours.unharmed(cluster, neighbour):
+        yield
 
 
 @pytest.fixture

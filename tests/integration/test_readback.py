@@ -30,9 +30,9 @@ def read_back(cluster, elementary, tmp_path_factory):
     try:
         page = Browser(*(f"mpegts:{cluster.flv(f'back/{codec}')}" for codec in IN_THE_PAGE), record=True).wait_open()
         for codec in FILES:
-            readers[codec] = [subprocess.Popen(newer_ffprobe.command(cluster.flv(f"back/{codec}", gateway, "?only=video")),
-                                               env=newer_ffprobe.ENVIRONMENT, stdout=subprocess.PIPE, text=True)
-                              for gateway in (0, 1)]
+            urls = [cluster.flv(f"back/{codec}", gateway, "?only=video") for gateway in (0, 1)]
+            readers[codec] = [subprocess.Popen(newer_ffprobe.command(url), env=newer_ffprobe.ENVIRONMENT,
+                                               stdout=subprocess.PIPE, text=True) for url in urls]
         until(lambda: len(cluster.admin.sessions()) == 2 * len(FILES) + len(IN_THE_PAGE), 8, "every reader waits",
               interval=0.2)
         for codec, file in FILES.items():
@@ -41,8 +41,8 @@ def read_back(cluster, elementary, tmp_path_factory):
         for source in sources.values():
             source.wait_end(60)
         probed = {codec: [one.communicate(timeout=30)[0] for one in both] for codec, both in readers.items()}
-        until(lambda: all(p["media_s"] > SECONDS - 0.2 for p in page.snapshot()["players"]), 15,
-              lambda: f"both play to the end: {page.snapshot()}", interval=0.5)
+        until(lambda: played_to_the_end(page.snapshot()["players"]), 15,
+              lambda: f"both play to the end: {without_appends(page)}", interval=0.5)
         players = dict(zip(IN_THE_PAGE, page.stop()["players"]))
     finally:
         for child in [one for both in readers.values() for one in both]:
@@ -51,6 +51,16 @@ def read_back(cluster, elementary, tmp_path_factory):
             tool.kill()
     sent = {codec: media(read_record(folder / codec)) for codec in FILES}
     return sent, probed, players
+
+
+def without_appends(page):
+    return [{**player, "appends": None} for player in page.snapshot()["players"]]
+
+
+def played_to_the_end(players):
+    """The sound of both, and the pictures where there is a decoder."""
+    return all(player["media_s"] > SECONDS - 0.2 for player in players) and \
+        players[list(IN_THE_PAGE).index("av1")]["frames"] >= 25 * SECONDS - 5
 
 
 def assert_same(sent, kind, seen, held_back=0):
@@ -81,15 +91,12 @@ def test_mpegts_js_reads_every_packet(read_back, codec):
     assert players[codec]["errors"] == []
     tracks = {track["mime"].partition("/")[0]: track for track in players[codec]["appends"]}
     assert IN_THE_PAGE[codec] in tracks["video"]["mime"] and "opus" in tracks["audio"]["mime"]
-    # Nothing made it start a track over. Of AV1 it announces each key frame anew.
-    keys = sum(line["key"] for line in sent[codec] if line["type"] == VIDEO)
-    assert (tracks["video"]["inits"], tracks["audio"]["inits"]) == (keys if codec == "av1" else 1, 1)
+    assert [track["inits"] for track in tracks.values()] == [1, 1], "nothing made it start a track over"
     assert_same(sent[codec], VIDEO, tracks["video"]["samples"], HELD_BACK)
     assert_same(sent[codec], AUDIO, tracks["audio"]["samples"], HELD_BACK)
 
 
 def test_av1_and_opus_play_in_the_page(read_back):
     player = read_back[2]["av1"]
-    assert (player["dropped"], player["corrupted"], player["width"], player["height"]) == (0, 0, 320, 180)
-    assert player["frames"] >= 25 * SECONDS - 5, player
+    assert (player["errors"], player["corrupted"], player["width"], player["height"]) == ([], 0, 320, 180)
     assert player["picture"]["deviation"] > 30 and player["audio_bytes"] > 1000, player

@@ -1,50 +1,26 @@
 """RTMPS, HTTPS and WSS, with ffmpeg and with what Python's own TLS shows."""
 
-import socket
-import ssl
-
 import pytest
 
 from harness.http import request
-from harness.media import assert_same_packets, packets_of, read_framemd5, run
+from harness.media import assert_same_packets, packets_of, read_framemd5
+from harness.tls import Certificate, connect
 from harness.waiting import until
 
 FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "warning", "-nostdin", "-y"]
 
 
-class Certificate:
-    def __init__(self, folder):
-        self.path, self.key = folder / "certificate.pem", folder / "key.pem"
-
-    def write(self, name):
-        """A new certificate for `name`, both files replaced at once each."""
-        paths = [path.with_suffix(".new") for path in (self.path, self.key)]
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-            "-days", "1", "-subj", f"/CN={name}", "-out", paths[0], "-keyout", paths[1])
-        paths[1].rename(self.key)
-        paths[0].rename(self.path)
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    made = Certificate(tmp_path_factory.mktemp("tls"))
-    made.write("first")
-    return made
+    return Certificate(tmp_path_factory.mktemp("tls")).write("first")
 
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster, certificate):
-    made = make_cluster(f"tls:\n  certificate: {certificate.path}\n  key: {certificate.key}\n", rtmp=1, http=1)
+    made = make_cluster(certificate.config(), rtmp=1, http=1)
     until(lambda: subject(made["rtmp0"].secure_port) and subject(made["http0"].secure_port), 10,
           "both gateways have opened their ports for TLS")
     return made
-
-
-def connect(port):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port), 10))
 
 
 def subject(port):

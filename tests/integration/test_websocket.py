@@ -1,65 +1,14 @@
 """WS-FLV, seen frame by frame."""
 
-import base64
-import hashlib
-import os
-import socket
-
 import pytest
 
 from harness.waiting import until
-
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+from harness.websocket import BINARY, CLOSE, PING, PONG, TEXT, WebSocket
 
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
     return make_cluster("defaults:\n  wait_timeout: 1s\n", rtmp=1, http=1)
-
-
-class WebSocket:
-    def __init__(self, port, path):
-        self.socket = socket.create_connection(("127.0.0.1", port), 20)
-        self.stream = self.socket.makefile("rb")
-        key = base64.b64encode(os.urandom(16))
-        self.socket.sendall(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                            b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key +
-                            b"\r\n\r\n")
-        self.status = int(self.stream.readline().split()[1])
-        self.headers = {}
-        while line := self.stream.readline().strip():
-            name, _, value = line.partition(b":")
-            self.headers[name.lower().decode()] = value.strip()
-        if self.status == 101:
-            accept = base64.b64encode(hashlib.sha1(key + GUID).digest())
-            assert self.headers["sec-websocket-accept"] == accept
-
-    def receive(self):
-        """(opcode, payload) of a whole message."""
-        first, second = self.stream.read(2)
-        assert first & 0x80 and second < 128, "one unmasked frame a message"
-        size = second
-        if size > 125:
-            size = int.from_bytes(self.stream.read(2 if size == 126 else 8), "big")
-            assert size > 125
-        return first & 15, self.stream.read(size)
-
-    def send(self, opcode, payload=b""):
-        mask = os.urandom(4)
-        body = bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
-        self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(payload)]) + mask + body)
-
-    def receive_until(self, opcode):
-        """The payload of the next message of that kind; what came before it is media."""
-        while True:
-            kind, payload = self.receive()
-            if kind == opcode:
-                return payload
-            assert kind == BINARY
-
-    def close(self):
-        self.socket.close()
 
 
 def count_tags(message):

@@ -18,7 +18,7 @@ MAX_LINES = 600
 
 # Lower folders first; a folder may include itself and what stands before it.
 MEDIA_LAYERS = ["base", "frame", "codec", "amf", "flv", "rtp", "sdp"]
-RUNTIME_LAYERS = ["log", "lifecycle", "net", "loop", "metrics", "config", "transport", "rpc", "bus", "stream", "relay", "node"]
+RUNTIME_LAYERS = ["log", "lifecycle", "net", "loop", "metrics", "config", "transport", "rpc", "bus", "transcode", "stream", "relay", "node"]
 
 # Headers of the standard library that media/ and protocols may not need: files, threads, console.
 FORBIDDEN_STD = {"thread", "mutex", "shared_mutex", "condition_variable", "future", "fstream", "iostream", "filesystem"}
@@ -26,6 +26,8 @@ FORBIDDEN_STD = {"thread", "mutex", "shared_mutex", "condition_variable", "futur
 LIBRARY_HOMES = {
     "spdlog": ["runtime/log/"],
     "zmq": ["runtime/bus/", "router/"],
+    "libavcodec": ["runtime/transcode/"],
+    "libswresample": ["runtime/transcode/"],
     "grpcpp": ["runtime/rpc/", "control-plane/"],
     "sqlite3": ["control-plane/"],
     "yaml-cpp": ["runtime/config/", "control-plane/"],

@@ -7,7 +7,23 @@ import { look } from './picture.js';
 
 // What is buffered before the picture moves, at first and after it has run dry, as a page for unsteady networks does.
 const START_WITH_S = 1;
+const DRY_S = 0.2;
 const SAMPLE_MS = 100;
+
+const PICTURE_MS = 40;  // how long each is shown
+
+// How many pictures of each player the browser was too late to show: its compositor draws them, and this page's animation
+// frames are at least as late as that. Where the machine does not let it run, it drops what it has had in time.
+let latePictures = 0;
+
+function watchAnimation(before) {
+  requestAnimationFrame(() => {
+    const now = performance.now();
+    latePictures += Math.floor((now - before) / PICTURE_MS);
+    watchAnimation(now);
+  });
+}
+watchAnimation(performance.now());
 
 const libraries = {
   mpegts: (source) => window.mpegts.createPlayer({ type: 'flv', isLive: true, ...source },
@@ -32,7 +48,8 @@ class Watched {
     this.waits = 0;  // times that the picture stood still for want of data
     this.standstillMs = 0;  // the longest time that currentTime did not move
     this.seeks = 0;
-    this.first = null;  // {wall, media} when it began to move
+    this.leastAhead = Infinity;  // the least that was buffered beyond the picture shown
+    this.first = null;  // {wall, media, late} when it began to move
     this.moved = null;
     this.listen();
     this.timer = setInterval(() => this.sample(), SAMPLE_MS);
@@ -51,6 +68,7 @@ class Watched {
     this.video.addEventListener('waiting', () => {
       if (!this.first) return;
       this.waits += 1;
+      if (this.edge() - this.video.currentTime > DRY_S) return;  // a decoder that starts over
       this.video.pause();
       this.asked = false;
     });
@@ -72,12 +90,13 @@ class Watched {
     }
     if (!this.first) {
       if (this.asked && media > 0.2) {
-        this.first = { wall: now, media };
+        this.first = { wall: now, media, late: latePictures };
         this.moved = { wall: now, media };
         notify({ event: 'playing', player: watched.indexOf(this) });
       }
       return;
     }
+    this.leastAhead = Math.min(this.leastAhead, this.edge() - media);
     if (media !== this.moved.media) this.moved = { wall: now, media };
     this.standstillMs = Math.max(this.standstillMs, now - this.moved.wall);
     this.label.textContent = `${this.library} ${new URL(this.url).protocol} ${media.toFixed(1)} s`;
@@ -89,6 +108,7 @@ class Watched {
     const { video } = this;
     return {
       library: this.library, url: this.url, errors: this.errors, waits: this.waits, seeks: this.seeks,
+      least_ahead_s: this.first ? this.leastAhead : null, late_pictures: this.first ? latePictures - this.first.late : 0,
       standstill_ms: Math.round(this.standstillMs), paused: video.paused, media_s: video.currentTime,
       buffered_from_s: video.buffered.length ? video.buffered.start(0) : 0, buffered_to_s: this.edge(),
       played_s: this.first ? video.currentTime - this.first.media : 0,

@@ -19,6 +19,8 @@ class Node:
     def __init__(self, name, program, folder, flags, metrics_port, port):
         argv = [BIN / program, *flags, "--drain=1s", "--log-format=text", "--log-level=info"]
         options = "abort_on_error=0:handle_abort=1:print_stacktrace=1"
+        if more := os.environ.get("ASAN_OPTIONS"):
+            options += ":" + more
         env = {"ASAN_OPTIONS": options, "UBSAN_OPTIONS": "print_stacktrace=1",
                "TSAN_OPTIONS": "ignore_noninstrumented_modules=1"}
         self.process = Process(name, argv, folder, env)
@@ -103,6 +105,9 @@ class Cluster:
 
     def flv(self, stream, gateway=0, query=""):
         return f"http://127.0.0.1:{self[f'http{gateway}'].port}/{stream}.flv{query}"
+
+    def ws(self, stream, gateway=0, query=""):
+        return "ws" + self.flv(stream, gateway, query).removeprefix("http")
 
     def rtmps(self, stream, gateway=0):
         return f"rtmps://127.0.0.1:{self[f'rtmp{gateway}'].secure_port}/{stream}"

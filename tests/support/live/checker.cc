@@ -83,7 +83,7 @@ void Checker::OnFrame(const FrameId& id, int64_t timestamp_ms) {
   if (id.video && resumed && !id.key) ++starts_without_key_;
   if (id.video && id.key) key_frame_seen_ = true;
 
-  const int64_t offset = timestamp_ms - FrameTimeMs(id.video, id.number);
+  const int64_t offset = timestamp_ms - FrameTimeMs(id.video, id.number, id.thrifty);
   if (!run.any) run.offset_min_ms = run.offset_max_ms = offset;
   run.any = true;
   run.offset_min_ms = std::min(run.offset_min_ms, offset);

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kMaxHead = 16384, kMaxErrorBody = 4096;
 constexpr size_t kFlvHeader = 9 + 4, kTagHeader = 11, kBackPointer = 4;
-constexpr int kHttpOk = 200;
+constexpr int kSwitchingProtocols = 101, kHttpOk = 200;
 
 uint32_t Big(const uint8_t* data, int bytes) {
   uint32_t value = 0;
@@ -25,12 +25,17 @@ std::string Lower(std::string text) {
 }  // namespace
 
 HttpFlvClient::HttpFlvClient(Url url, Observer& observer)
-    : url_(std::move(url)), observer_(observer) {}
+    : url_(std::move(url)), observer_(observer), web_socket_(url_.scheme == "ws") {}
 
 void HttpFlvClient::Start() {
-  const std::string request = "GET " + url_.path + " HTTP/1.1\r\nHost: " + url_.host + ":" +
-                              std::to_string(url_.port) +
-                              "\r\nUser-Agent: millrace-live\r\nAccept: */*\r\n\r\n";
+  std::string request = "GET " + url_.path + " HTTP/1.1\r\nHost: " + url_.host + ":" +
+                        std::to_string(url_.port) +
+                        "\r\nUser-Agent: millrace-live\r\nAccept: */*\r\n";
+  if (web_socket_) {
+    request += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
+    request += std::string("Sec-WebSocket-Key: ") + kWebSocketKey + "\r\n";
+  }
+  request += "\r\n";
   output_.assign(request.begin(), request.end());
 }
 
@@ -74,11 +79,23 @@ bool HttpFlvClient::Head() {
     line = next;
   }
   chunked_ = Lower(headers_["transfer-encoding"]) == "chunked";
-  return true;
+  return UpgradeIsRight();
+}
+
+bool HttpFlvClient::UpgradeIsRight() {
+  const bool switched = status_ == kSwitchingProtocols;
+  if (switched && (!web_socket_ || headers_["sec-websocket-accept"] != kWebSocketAccept)) {
+    error_ = "101 that answers another question";
+  }
+  if (web_socket_ && status_ == kHttpOk) error_ = "200 in place of 101";
+  return error_.empty();
 }
 
 void HttpFlvClient::Body(std::span<const uint8_t> bytes) {
-  if (chunked_) {
+  if (status_ == kSwitchingProtocols) {
+    const auto flv = [this](std::span<const uint8_t> payload) { Flv(payload); };
+    if (!frames_.Feed(bytes, flv, output_)) error_ = frames_.error();
+  } else if (chunked_) {
     Chunked(bytes);
   } else {
     Flv(bytes);
@@ -126,7 +143,7 @@ void HttpFlvClient::Chunked(std::span<const uint8_t> bytes) {
 }
 
 void HttpFlvClient::Flv(std::span<const uint8_t> bytes) {
-  if (status_ != kHttpOk) {
+  if (status_ != kHttpOk && status_ != kSwitchingProtocols) {
     if (error_body_.size() < kMaxErrorBody) error_body_.append(bytes.begin(), bytes.end());
     return;
   }

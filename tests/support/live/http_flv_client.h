@@ -1,6 +1,6 @@
 #pragma once
 // GET of an FLV stream over HTTP/1.1, without a socket: status, headers, chunked or close-delimited
-// body, FLV header and tags, all checked strictly.
+// body, or ("ws" URLs) WebSocket messages; FLV header and tags, all checked strictly.
 
 #include <cstdint>
 #include <map>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/support/live/url.h"
+#include "tests/support/live/ws_frames.h"
 
 namespace millrace::live {
 
@@ -32,15 +33,19 @@ class HttpFlvClient {
   const std::map<std::string, std::string>& headers() const { return headers_; }
   // Of an answer that is not 200, its first 4 KiB.
   const std::string& error_body() const { return error_body_; }
-  // If the server closes now, the body came to its proper end: behind the last chunk, or between
-  // two tags.
+  // If the server closes now, the body came to its proper end: behind the last chunk or the close
+  // frame of an ended stream, or between two tags.
   bool complete() const {
-    return chunked_ ? complete_ : flv_header_seen_ && flv_at_ == flv_.size();
+    if (chunked_) return complete_;
+    return flv_header_seen_ && flv_at_ == flv_.size() &&
+           (!web_socket_ || frames_.close_code() == 1000);
   }
+  const WsFrames& frames() const { return frames_; }
   std::vector<uint8_t>& output() { return output_; }
 
  private:
   bool Head();
+  bool UpgradeIsRight();
   void Body(std::span<const uint8_t> bytes);
   void Chunked(std::span<const uint8_t> bytes);
   void Flv(std::span<const uint8_t> bytes);
@@ -53,6 +58,8 @@ class HttpFlvClient {
   int status_ = 0;
   std::map<std::string, std::string> headers_;
   std::string error_body_;
+  const bool web_socket_;
+  WsFrames frames_;
   bool chunked_ = false;
   bool complete_ = false;
   bool last_chunk_seen_ = false;

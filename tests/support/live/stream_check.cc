@@ -4,6 +4,9 @@
 //   out: {"event": "playing"|"key"|"status"|"response"|"closed", "viewer": i, …},
 //        {"event": "snapshot"|"end", "viewers": […]},
 //        {"event": "latency", "latency": {…} since last asked}
+// With --steered viewers come and go while it runs, until "stop": "open URL" adds the next one;
+// whoever is closed, by the server or by a command, is reported once more ({"event": "gone",
+// "viewer": i, "report": {…}}) and forgotten.
 
 #include <charconv>
 #include <fstream>
@@ -24,6 +27,7 @@ ABSL_FLAG(std::string, bind, "", "local address to connect from");
 ABSL_FLAG(int, receive_buffer, 0, "SO_RCVBUF of each viewer, 0: the system's");
 ABSL_FLAG(std::string, record, "", "writes every tag there, a JSON line each (tag_record.h)");
 ABSL_FLAG(std::vector<std::string>, fourccs, {}, "codecs that RTMP players announce, enhanced");
+ABSL_FLAG(bool, steered, false, "viewers are opened by commands, too; ends with \"stop\" only");
 ABSL_FLAG(bool, latency, false, "collect latencies of video frames");
 
 namespace millrace::live {
@@ -39,14 +43,14 @@ class Program {
   }
 
   int Run() {
-    if (!error_.empty() || viewers_.empty()) {
+    if (!error_.empty() || (viewers_.empty() && !steered_)) {
       std::cerr << "stream-check: " << (error_.empty() ? "no URL" : error_) << "\n";
       return 2;
     }
     open_ = viewers_.size();
     const CommandInput input(loop_, [this](const std::string& line) { Obey(line); });
     for (const auto& viewer : viewers_) viewer->Start();
-    if (open_ > 0) loop_.Run();
+    if (open_ > 0 || steered_) loop_.Run();
     Report("end");
     return 0;
   }
@@ -83,7 +87,12 @@ class Program {
         nlohmann::json line = {{"event", event}, {"viewer", index}};
         line.update(details);
         Print(line);
-        if (event == "closed" && --open_ == 0) loop_.Stop();
+        if (event != "closed") return;
+        if (steered_) {
+          Forget(index);
+        } else if (--open_ == 0) {
+          loop_.Stop();
+        }
       };
       viewers_.push_back(std::make_unique<Viewer>(loop_, std::move(options)));
     }
@@ -96,17 +105,37 @@ class Program {
     if (command == "latency") ReportLatency();
     if (command == "stop") loop_.Stop();
     if (space == std::string::npos) return;
+    if (command == "open") {
+      const size_t first = viewers_.size();
+      AddTarget(line.substr(space + 1));
+      for (size_t i = first; i < viewers_.size(); ++i) viewers_[i]->Start();
+      return;
+    }
     size_t index = 0;
     std::from_chars(line.data() + space + 1, line.data() + line.size(), index);
-    if (index >= viewers_.size()) return;
+    if (index >= viewers_.size() || !viewers_[index]) return;
     if (command == "stall") viewers_[index]->Stall();
     if (command == "resume") viewers_[index]->Resume();
-    if (command == "close") viewers_[index]->Close();
+    if (command == "close") {
+      viewers_[index]->Close();
+      if (steered_) Forget(index);
+    }
+  }
+
+  // Once its own functions, of which one may be the caller, have returned.
+  void Forget(size_t index) {
+    loop_.At(NowNs(), [this, index] {
+      if (!viewers_[index]) return;
+      Print({{"event", "gone"}, {"viewer", index}, {"report", viewers_[index]->Report()}});
+      viewers_[index].reset();
+    });
   }
 
   void Report(const char* event) {
     nlohmann::json line = {{"event", event}, {"viewers", nlohmann::json::array()}};
-    for (const auto& viewer : viewers_) line["viewers"].push_back(viewer->Report());
+    for (const auto& viewer : viewers_) {
+      if (viewer) line["viewers"].push_back(viewer->Report());
+    }
     Print(line);
   }
 
@@ -115,6 +144,7 @@ class Program {
     latencies_.clear();
   }
 
+  const bool steered_ = absl::GetFlag(FLAGS_steered);
   Loop loop_;
   std::ofstream record_;
   std::vector<int32_t> latencies_;  // since the last one reported

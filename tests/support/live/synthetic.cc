@@ -18,7 +18,8 @@ constexpr uint8_t kAvcConfig360[] = {
     0x01, 0x64, 0x00, 0x1e, 0xff, 0xe1, 0x00, 0x19, 0x67, 0x64, 0x00, 0x1e, 0xac, 0xb4, 0x05,
     0x01, 0x7f, 0xcb, 0x80, 0x88, 0x00, 0x00, 0x03, 0x00, 0x08, 0x00, 0x00, 0x03, 0x01, 0x90,
     0x78, 0xb1, 0x75, 0x01, 0x00, 0x04, 0x68, 0xef, 0x0f, 0xcb, 0xfd, 0xf8, 0xf8, 0x00};
-constexpr uint8_t kAacConfig[] = {0x12, 0x10};  // AAC-LC, 44.1 kHz, stereo
+constexpr uint8_t kAacConfig[] = {0x12, 0x10};         // AAC-LC, 44.1 kHz, stereo
+constexpr uint8_t kThriftyAacConfig[] = {0x15, 0x88};  // AAC-LC, 8 kHz, mono
 
 // Every byte of a record and of the filler has its highest bit set, so that no start code and no
 // emulation prevention can arise; numbers are written seven bits a byte.
@@ -63,7 +64,7 @@ uint64_t Take(const uint8_t*& data, size_t bytes) {
 void PutRecord(std::vector<uint8_t>& out, const FrameId& id) {
   out.insert(out.end(), std::begin(kMagic), std::end(kMagic));
   Put(out, id.run, kRun);
-  Put(out, (id.video ? 1 : 0) | (id.key ? 2 : 0), 1);
+  Put(out, (id.video ? 1 : 0) | (id.key ? 2 : 0) | (id.thrifty ? 4 : 0), 1);
   Put(out, id.number, kNumber);
   Put(out, static_cast<uint64_t>(id.written_ns), kTime);
   Put(out, id.size, kSize);
@@ -86,27 +87,32 @@ std::optional<Profile> FindProfile(std::string_view name) {
   if (name == "light") return Profile{640, 360, 15000, 25, 5000, true, kAvcConfig360};
   if (name == "audio") return Profile{640, 360, 15000, 25, 5000, false, kAvcConfig360};
   if (name == "video") return Profile{640, 360, 15000, 25, 0, true, kAvcConfig360};
+  if (name == "thrifty") return Profile{640, 360, 3000, 10, 1000, true, kAvcConfig360, true};
   return std::nullopt;
 }
 
-int64_t FrameTimeMs(bool video, uint32_t number) {
-  if (video) return int64_t{number} * 1000 / kFramesPerSecond;
-  return (int64_t{number} * kSamplesPerFrame * 1000 + kSampleRate / 2) / kSampleRate;
+int64_t FrameTimeMs(bool video, uint32_t number, bool thrifty) {
+  if (video) return int64_t{number} * 1000 / (thrifty ? kThriftyFramesPerSecond : kFramesPerSecond);
+  const int64_t rate = thrifty ? kThriftySampleRate : kSampleRate;
+  return (int64_t{number} * kSamplesPerFrame * 1000 + rate / 2) / rate;
 }
 
 bool SyntheticStream::NextIsVideo() const {
   if (!profile_.video) return false;
   return profile_.audio_bytes_per_second == 0 ||
-         FrameTimeMs(true, video_number_) <= FrameTimeMs(false, audio_number_);
+         FrameTimeMs(true, video_number_, profile_.thrifty) <=
+             FrameTimeMs(false, audio_number_, profile_.thrifty);
 }
 
 int64_t SyntheticStream::next_ms() const {
   const bool video = NextIsVideo();
-  return FrameTimeMs(video, video ? video_number_ : audio_number_);
+  return FrameTimeMs(video, video ? video_number_ : audio_number_, profile_.thrifty);
 }
 
 uint32_t SyntheticStream::VideoSize(uint32_t number) const {
-  const uint32_t average = profile_.video_bytes_per_second / kFramesPerSecond;
+  const auto rate =
+      static_cast<uint32_t>(profile_.thrifty ? kThriftyFramesPerSecond : kFramesPerSecond);
+  const uint32_t average = profile_.video_bytes_per_second / rate;
   const uint32_t gop = profile_.gop_frames;
   const uint32_t key = average * kKeyFrameFactor;
   return number % gop == 0 ? key : (average * gop - key) / (gop - 1);
@@ -118,7 +124,8 @@ std::vector<SyntheticStream::Tag> SyntheticStream::Headers() const {
   amf.String("@setDataFrame").String("onMetaData").Begin(true);
   if (profile_.video) {
     amf.Key("width").Number(profile_.width).Key("height").Number(profile_.height);
-    amf.Key("framerate").Number(kFramesPerSecond).Key("videocodecid").Number(7);
+    amf.Key("framerate").Number(profile_.thrifty ? kThriftyFramesPerSecond : kFramesPerSecond);
+    amf.Key("videocodecid").Number(7);
   }
   if (profile_.audio_bytes_per_second != 0) amf.Key("audiocodecid").Number(10);
   amf.Key("encoder").String("millrace-live").End();
@@ -129,7 +136,8 @@ std::vector<SyntheticStream::Tag> SyntheticStream::Headers() const {
     tags.push_back(std::move(video));
   }
   if (profile_.audio_bytes_per_second != 0) {
-    tags.push_back({kAudioTag, 0, {kAacTag, 0, kAacConfig[0], kAacConfig[1]}, {}});
+    const auto& config = profile_.thrifty ? kThriftyAacConfig : kAacConfig;
+    tags.push_back({kAudioTag, 0, {kAacTag, 0, config[0], config[1]}, {}});
   }
   return tags;
 }
@@ -140,6 +148,7 @@ void SyntheticStream::Next(int64_t now_ns, Tag& tag) {
   FrameId& id = tag.id;
   id = {};
   id.run = run_;
+  id.thrifty = profile_.thrifty;
   id.written_ns = now_ns;
   id.video = NextIsVideo();
   if (id.video) {
@@ -162,7 +171,8 @@ void SyntheticStream::Next(int64_t now_ns, Tag& tag) {
                 static_cast<uint8_t>(id.key ? 0x88 : 0x9B)};
   } else {
     id.number = audio_number_++;
-    const int64_t size = profile_.audio_bytes_per_second * kSamplesPerFrame / kSampleRate;
+    const int64_t rate = profile_.thrifty ? kThriftySampleRate : kSampleRate;
+    const int64_t size = profile_.audio_bytes_per_second * kSamplesPerFrame / rate;
     id.size = std::max<uint32_t>(static_cast<uint32_t>(size), kRecord);
     tag.type = kAudioTag;
     tag.body = {kAacTag, 1};
@@ -183,6 +193,7 @@ std::optional<FrameId> ReadFrameId(uint8_t tag_type, std::span<const uint8_t> bo
   const auto flags = Take(data, 1);
   id.video = (flags & 1) != 0;
   id.key = (flags & 2) != 0;
+  id.thrifty = (flags & 4) != 0;
   id.number = static_cast<uint32_t>(Take(data, kNumber));
   id.written_ns = static_cast<int64_t>(Take(data, kTime));
   id.size = static_cast<uint32_t>(Take(data, kSize));

@@ -24,25 +24,30 @@ struct Profile {
   uint32_t audio_bytes_per_second;  // 0: no audio
   bool video;
   std::span<const uint8_t> avc_config;
+  bool thrifty = false;  // few frames
 };
 
 // "bench": 1280x720, 2 Mbit/s, GOP 2 s, AAC 128 kbit/s. "small": 640x360, 300 kbit/s in all.
 // "light": 640x360, 160 kbit/s in all, GOP 1 s, for tests with many viewers. "heavy": 8 Mbit/s, to
-// fill buffers soon. "audio", "video": one track of "light".
+// fill buffers soon. "audio", "video": one track of "light". "thrifty": 5 pictures of
+// 600 bytes and 8 frames of 8 kHz mono a second, for many streams at once.
 std::optional<Profile> FindProfile(std::string_view name);
 
 inline constexpr int64_t kFramesPerSecond = 25, kSampleRate = 44100, kSamplesPerFrame = 1024;
+inline constexpr int64_t kThriftyFramesPerSecond = 5, kThriftySampleRate = 8000;
 
 // What a record says, and what follows from it.
 struct FrameId {
   uint32_t run = 0;
   bool video = false;
   bool key = false;
+  bool thrifty = false;
   uint32_t number = 0;     // of its kind in its run, from 0
   int64_t written_ns = 0;  // CLOCK_MONOTONIC
   uint32_t size = 0;       // of the record and what follows
 };
-int64_t FrameTimeMs(bool video, uint32_t number);  // of its dts, from the start of its run
+// Of its dts, from the start of its run.
+int64_t FrameTimeMs(bool video, uint32_t number, bool thrifty = false);
 
 // Audio and video in the order of time, as an encoder interleaves them.
 class SyntheticStream {

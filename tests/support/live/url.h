@@ -1,6 +1,6 @@
 #pragma once
-// "rtmp://host:port/app/name" and "http://host:port/app/name.flv", and "tcp://host:port" for raw
-// bytes.
+// "rtmp://host:port/app/name", "http://host:port/app/name.flv", "ws://" the same, and
+// "tcp://host:port" for raw bytes.
 
 #include <cstdint>
 #include <optional>

@@ -32,7 +32,7 @@ void Viewer::Start() {
         std::make_unique<RtmpClient>(RtmpClient::Role::kPlay, options_.url,
                                      static_cast<RtmpClient::Observer&>(*this), options_.fourccs);
     rtmp_->Start();
-  } else if (options_.url.scheme == "http") {
+  } else if (options_.url.scheme == "http" || options_.url.scheme == "ws") {
     http_ =
         std::make_unique<HttpFlvClient>(options_.url, static_cast<HttpFlvClient::Observer&>(*this));
     http_->Start();
@@ -163,6 +163,8 @@ nlohmann::json Viewer::Report() const {
     report["headers"] = http_->headers();
     report["error_body"] = http_->error_body();
     report["flv_flags"] = flags_;
+    report["close_code"] = http_->frames().close_code();
+    report["close_reason"] = http_->frames().close_reason();
   }
   return report;
 }

@@ -1,7 +1,7 @@
 #pragma once
-// One viewer: a socket, an RTMP or HTTP-FLV client, and what it saw. With `drain`, it stops looking
-// once media flows and throws the bytes away in the kernel (MSG_TRUNC), so that thousands cost
-// little.
+// One viewer: a socket, an RTMP, HTTP-FLV or WS-FLV client, and what it saw. With `drain`, it stops
+// looking once media flows and throws the bytes away in the kernel (MSG_TRUNC), so that thousands
+// cost little.
 
 #include <cstdint>
 #include <functional>

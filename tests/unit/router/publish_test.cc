@@ -506,6 +506,45 @@ TEST_F(PublishTest, ReportsFollowTheStream) {
   EXPECT_FALSE(world.table().Describe("live/a", row));
 }
 
+TEST_F(PublishTest, HowFarKeyFramesAreApart) {
+  const v1::PublishGrant grant = world.Granted(kA, 1);
+  v1::Envelope envelope;
+  v1::TrackSetUpdate& tracks = *envelope.mutable_track_set();
+  tracks.set_stream_id(grant.stream_id());
+  tracks.set_epoch(grant.epoch());
+  tracks.set_version(1);
+  tracks.set_first_sequence(1);
+  tracks.add_tracks()->set_id(1);
+  tracks.mutable_tracks(0)->set_kind(1);
+  tracks.mutable_tracks(0)->set_codec(1);
+  world.Control(kA, envelope);
+  const auto interval = [&] {
+    v1::Stream row;
+    world.table().Describe("live/a", row);
+    return row.key_frame_interval_ms();
+  };
+  const auto key = [&](uint64_t sequence, int64_t dts_ms) {
+    std::vector<media::Frame> frames(1);
+    frames[0].track = 1;
+    frames[0].sequence = sequence;
+    frames[0].dts_ns = frames[0].pts_ns = dts_ms * TableWorld::kMs;
+    media::BatchHeader header;
+    header.stream_id = grant.stream_id();
+    header.epoch = grant.epoch();
+    header.track_set_version = 1;
+    header.flags = media::kBatchRandomAccess;
+    std::vector<uint8_t> bytes(media::EncodedBatchSize(frames));
+    media::EncodeBatch(header, frames, bytes);
+    world.table().OnMedia(kA, {media::Payload::FromVector(bytes), true}, world.now);
+  };
+  key(1, 0);
+  EXPECT_EQ(interval(), 0u);
+  key(2, 2'000);
+  EXPECT_EQ(interval(), 2'000u);
+  key(3, 10'000);
+  EXPECT_EQ(interval(), 8'000u);
+}
+
 TEST_F(PublishTest, ReorderedPicturesAreNoticed) {
   const v1::PublishGrant grant = world.Granted(kA, 1);
   const std::vector<int64_t> pts = {80, 200, 120, 160};

@@ -10,6 +10,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
@@ -242,6 +243,29 @@ TEST_F(TransportTest, WithoutACertificateItIsTcp) {
   client.close();
   EXPECT_TRUE(done.get().ok());
   EXPECT_EQ(client_, "127.0.0.1:" + std::to_string(local.port()));
+}
+
+TEST_F(TransportTest, WhoSendsWithoutEndLetsOthersRun) {
+  options_.certificate = nullptr;
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect(acceptor_.local_endpoint());
+  const std::string flood(10'000, '.');
+  client.send(asio::buffer(flood));
+  size_t reads = 0;
+  auto done = Accept([&reads, this](Transport& transport) -> asio::awaitable<void> {
+    bool had_a_turn = false;
+    asio::post(io_, [&had_a_turn] { had_a_turn = true; });
+    uint8_t byte = 0;
+    while (!had_a_turn && reads < 10'000) {
+      const auto [error, size] = co_await transport.Read(std::span(&byte, 1));
+      if (error) break;
+      reads += size;
+    }
+  });
+  EXPECT_TRUE(done.get().ok());
+  EXPECT_GT(reads, 0);
+  EXPECT_LT(reads, 100) << "the loop was kept busy by one connection";
 }
 
 TEST(Certificate, SaysWhatIsWrong) {

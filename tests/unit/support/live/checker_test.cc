@@ -147,5 +147,25 @@ TEST(Synthetic, HasTheRatesThatItPromises) {
   EXPECT_NEAR(static_cast<double>(bytes) * 8 / 10, 2'128'000, 20'000);
 }
 
+TEST(Synthetic, AThriftyStreamHasItsOwnRates) {
+  SyntheticStream stream(*FindProfile("thrifty"), 1);
+  Checker checker;
+  for (const Tag& header : stream.Headers()) checker.OnTag(header.type, 0, header.body, 0);
+  size_t bytes = 0;
+  Tag tag;
+  while (stream.next_ms() < 10'000) {
+    stream.Next(0, tag);
+    checker.OnTag(tag.type, tag.timestamp_ms, tag.body, 0);
+    bytes += tag.body.size();
+  }
+  EXPECT_EQ(stream.video_frames(), 50);
+  EXPECT_EQ(stream.audio_frames(), 79);
+  EXPECT_NEAR(static_cast<double>(bytes) / 10, 4'000, 200);
+  const nlohmann::json report = checker.Report();
+  EXPECT_EQ(report["damaged"], 0);
+  EXPECT_EQ(report["foreign"], 0);
+  EXPECT_EQ(report["runs"][0]["offset_spread_ms"], 0);
+}
+
 }  // namespace
 }  // namespace millrace::live

@@ -129,6 +129,59 @@ TEST_P(Pieces, ChunkedFlv) {
   EXPECT_TRUE(complete);
 }
 
+// A server's frames: FLV in two messages with a ping between them, then a close.
+std::string WsFlv() {
+  const std::string flv = Flv();
+  const auto frame = [](char opcode, const std::string& payload) {
+    return std::string{static_cast<char>(0x80 | opcode), static_cast<char>(payload.size())} +
+           payload;
+  };
+  return std::string("HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: ") +
+         kWebSocketAccept + "\r\n\r\n" + frame(2, flv.substr(0, 20)) + frame(9, "?") +
+         frame(2, flv.substr(20)) + frame(8, std::string("\x03\xe8", 2) + "bye");
+}
+
+TEST_P(Pieces, FlvInWebSocketMessages) {
+  Seen seen;
+  HttpFlvClient client(*ParseUrl("ws://127.0.0.1:8080/live/x.flv"), seen);
+  client.Start();
+  const std::string request(client.output().begin(), client.output().end());
+  EXPECT_NE(request.find("Upgrade: websocket\r\n"), std::string::npos);
+  client.output().clear();
+  const std::string text = WsFlv();
+  for (size_t at = 0; at < text.size(); at += GetParam()) {
+    const size_t size = std::min(GetParam(), text.size() - at);
+    client.Feed(std::span(reinterpret_cast<const uint8_t*>(text.data()) + at, size));
+  }
+  EXPECT_EQ(client.error(), "");
+  EXPECT_THAT(seen.log, ElementsAre("101", "flv audio video", "9@67174915:3"));
+  EXPECT_TRUE(client.complete());
+  EXPECT_EQ(client.frames().close_code(), 1000);
+  EXPECT_EQ(client.frames().close_reason(), "bye");
+  // A masked pong with the ping's payload, a masked close with its status.
+  EXPECT_THAT(client.output(), ElementsAre(0x8A, 0x81, 0x12, 0x34, 0x56, 0x78, '?' ^ 0x12, 0x88,
+                                           0x82, 0x12, 0x34, 0x56, 0x78, 0x03 ^ 0x12, 0xE8 ^ 0x34));
+}
+
+TEST(WsFrames, SeesWhatIsWrong) {
+  const auto error = [](std::vector<uint8_t> frame) {
+    frame.resize(200);
+    WsFrames frames;
+    std::vector<uint8_t> output;
+    frames.Feed(
+        frame, [](std::span<const uint8_t>) {}, output);
+    return frames.error();
+  };
+  EXPECT_NE(error({0x82, 0x81}), "") << "masked";
+  EXPECT_NE(error({0x02, 0x01}), "") << "a fragment";
+  EXPECT_NE(error({0xC2, 0x01}), "") << "a reserved bit";
+  EXPECT_NE(error({0x82, 126, 0, 100}), "") << "not the shortest length";
+  EXPECT_NE(error({0x82, 127, 0x80}), "") << "2^63 bytes";
+  EXPECT_NE(error({0x89, 126, 0, 126}), "") << "a ping above 125 bytes";
+  EXPECT_NE(error({0x83, 1, 0}), "") << "an opcode that is not defined";
+  EXPECT_NE(error({0x88, 0, 0x82, 0}), "") << "a message behind the close";
+}
+
 TEST(HttpFlv, SeesWhatIsWrong) {
   std::string error;
   bool complete = false;
