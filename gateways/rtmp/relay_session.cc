@@ -162,6 +162,8 @@ void RelaySession::Act(ClientEvent& event) {
     OnMedia(media::flv::TagType::kVideo, video->timestamp_ms, video->body);
   } else if (auto* audio = std::get_if<AudioData>(&event)) {
     OnMedia(media::flv::TagType::kAudio, audio->timestamp_ms, audio->body);
+  } else if (auto* script = std::get_if<ScriptData>(&event)) {
+    OnMedia(media::flv::TagType::kScript, script->timestamp_ms, script->body);
   } else if (const auto* accepted = std::get_if<ServerAccepts>(&event)) {
     accepted_ = true;
     OnAccepted(*accepted);

@@ -138,7 +138,13 @@ def test_gstreamer_publishes(cluster, children, tmp_path):
         "!", "x264enc", "speed-preset=ultrafast", "key-int-max=25", "tune=zerolatency", "!", "sink.",
         "audiotestsrc", "num-buffers=172", "is-live=true", "samplesperbuffer=1024", "!",
         "audio/x-raw,rate=44100,channels=1", "!", "avenc_aac", "!", "sink.")
-    ended(publisher)
+
+    def sent():
+        row = cluster.admin.streams(stream).get(stream)
+        return row is not None and row.last_sequence >= 265
+    # rtspclientsink does not always end when its sources have.
+    until(lambda: publisher.poll() is not None or sent(), 40, "pictures and sound have come")
+    cluster.admin.cli("streams", "kick", stream)
     ended(player)
     frames = decoded_frames(tmp_path / "out.flv")
     assert frames["v"] >= 95 and frames["a"] >= 160, frames

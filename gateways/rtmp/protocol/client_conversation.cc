@@ -23,6 +23,9 @@ constexpr uint32_t kMaxMessageStream = 255;  // servers count from 1
 constexpr size_t kMaxText = 500;
 constexpr media::amf::Limits kLimits = {
     .max_depth = 16, .max_values = 1000, .max_string = 16u << 10, .max_bytes = 64u << 10};
+// Metadata may hold an index of all key frames of the file that is sent.
+constexpr media::amf::Limits kDataLimits = {
+    .max_depth = 16, .max_values = 20'000, .max_string = 64u << 10, .max_bytes = 1u << 20};
 
 Bytes WithoutFormatByte(Bytes body) {
   return !body.empty() && body.front() == 0 ? body.subspan(1) : body;
@@ -100,20 +103,16 @@ absl::Status ClientConversation::OnMessage(const Message& message) {
   switch (message.type) {
     case MessageType::kAudio:
     case MessageType::kVideo:
-      OnMedia(message);
+    case MessageType::kDataAmf0:
+    case MessageType::kDataAmf3:
+      OnPart(message);
       return absl::OkStatus();
     case MessageType::kAggregate:
-      return SplitAggregate(message, [this](const Message& part) { OnMedia(part); });
+      return SplitAggregate(message, [this](const Message& part) { OnPart(part); });
     case MessageType::kCommandAmf0:
       return OnCommand(body);
     case MessageType::kCommandAmf3:
       return OnCommand(WithoutFormatByte(body));
-    case MessageType::kDataAmf0:
-      OnPlayStatus(body);
-      return absl::OkStatus();
-    case MessageType::kDataAmf3:
-      OnPlayStatus(WithoutFormatByte(body));
-      return absl::OkStatus();
     case MessageType::kUserControl:
       return OnUserControl(body);
     case MessageType::kWindowAckSize: {
@@ -222,15 +221,43 @@ void ClientConversation::OnStatus(const Value& info) {
   }
 }
 
-// onPlayStatus is a data message, not a command.
-void ClientConversation::OnPlayStatus(Bytes body) {
+// Of a message, or of one that an aggregate holds.
+void ClientConversation::OnPart(const Message& part) {
+  switch (part.type) {
+    case MessageType::kAudio:
+    case MessageType::kVideo:
+      OnMedia(part);
+      break;
+    case MessageType::kDataAmf0:
+    case MessageType::kDataAmf3:
+      OnData(part);
+      break;
+    default:
+      break;
+  }
+}
+
+// How a play ends may be told as data. What does not decode, or is too much, is left out.
+void ClientConversation::OnData(const Message& message) {
   if (step_ != Step::kAccepted || options_.purpose != ClientOptions::Purpose::kPlay) return;
+  const Bytes body = message.body.bytes();
+  const bool amf3 = message.type == MessageType::kDataAmf3;
   std::vector<Value> values;
-  media::amf::DecodeUntilWrong(body, kLimits, values).IgnoreError();
-  if (values.size() < 2 || values[0].AsString() != "onPlayStatus") return;
-  const Value& info = values.back();
-  if (info.is_container() && IsEnd(TextOf(info, "code"))) {
-    End(TextOf(info, "code"), TextOf(info, "description"));
+  const absl::Status decoded =
+      media::amf::DecodeUntilWrong(amf3 ? WithoutFormatByte(body) : body, kDataLimits, values);
+  if (!decoded.ok() || values.empty()) return;
+  const std::string_view name = values[0].AsString();
+  if (name == "onPlayStatus" || name == "onStatus") {
+    const Value& info = values.back();
+    if (info.is_container() && IsEnd(TextOf(info, "code"))) {
+      End(TextOf(info, "code"), TextOf(info, "description"));
+    }
+  } else if (!name.empty() && name.front() != '|') {  // "|RtmpSampleAccess" is between us
+    std::vector<uint8_t> script;
+    ByteWriter writer(script);
+    for (const Value& value : values) media::amf::EncodeAmf0(writer, value);
+    events_.push_back(
+        ScriptData{message.timestamp_ms, media::Payload::FromVector(std::move(script))});
   }
 }
 

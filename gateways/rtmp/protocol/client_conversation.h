@@ -66,7 +66,9 @@ struct ServerEnds {
   std::string text;
 };
 
-using ClientEvent = std::variant<ServerAccepts, ServerRefuses, ServerEnds, VideoData, AudioData>;
+// Of what is played, ScriptData is any data with a name, metadata too.
+using ClientEvent =
+    std::variant<ServerAccepts, ServerRefuses, ServerEnds, VideoData, AudioData, ScriptData>;
 
 class ClientConversation {
  public:
@@ -94,7 +96,8 @@ class ClientConversation {
   absl::Status OnCommand(media::Bytes body);
   void OnResult(double transaction, const std::vector<media::amf::Value>& values);
   void OnStatus(const media::amf::Value& info);
-  void OnPlayStatus(media::Bytes body);
+  void OnData(const Message& message);
+  void OnPart(const Message& part);
   void OnMedia(const Message& message);
   void SendConnect();
   void SendRequest();

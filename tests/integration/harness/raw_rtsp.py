@@ -17,11 +17,10 @@ class Reply:
 class Client:
     """One connection; requests are answered in turn, interleaved frames that come between are kept."""
 
-    def __init__(self, port, bind=None, timeout=20, hello=b"", wrap=None):
+    def __init__(self, port, bind=None, timeout=20, hello=b"", connect=None):
         source = (bind, 0) if bind else None
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=source)
-        if wrap is not None:
-            self.socket = wrap(self.socket)
+        self.socket = connect(port) if connect else \
+            socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=source)
         self.base = f"rtsp://127.0.0.1:{port}/"
         self.unread = b""
         self.frames = []  # (channel, payload)

@@ -117,9 +117,8 @@ TEST(LatmDepacketizer, ManufacturersThatForgetTheConfiguration) {
 
 TEST(LatmDepacketizer, GStreamerEndsItsConfigurationEarly) {
   // rtpmp4apay, of what avenc_aac makes: an AudioSpecificConfig with a signal that there is no SBR.
-  const PayloadCase c = {"bare configuration",
-                         {{0, "02 2101", true}},
-                         {{0, "2101", kClosed, false, Handed("1208")}}};
+  const PayloadCase c = {
+      "bare configuration", {{0, "02 2101", true}}, {{0, "2101", kClosed, false, Handed("1208")}}};
   LatmDepacketizer depacketizer({.config_present = false, .config = Hex("40002410adca00")});
   ExpectUnits(c, depacketizer, {5, 0}, "latm");
 }

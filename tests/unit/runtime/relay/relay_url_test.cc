@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "media/base/bytes.h"
+#include "tests/support/seeds.h"
+
 namespace millrace::relay {
 namespace {
 
@@ -52,6 +55,7 @@ constexpr Case kCases[] = {
 TEST(RelayUrl, Reads) {
   for (const Case& one : kCases) {
     SCOPED_TRACE(one.name);
+    tests::WriteSeed("relay_url_fuzz", one.name, media::AsBytes(one.url));
     const auto url = ParseRelayUrl(one.url);
     ASSERT_TRUE(url.ok()) << url.status();
     EXPECT_EQ(url->scheme, one.scheme);

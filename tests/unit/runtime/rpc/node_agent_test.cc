@@ -282,12 +282,12 @@ TEST_F(Agent, AttachesAgainWhenTheCallBreaks) {
   const auto agent = Make(server->target());
   for (int round = 1; round <= 3; ++round) {
     ASSERT_TRUE(server->Await([round](const Reports& reports) {
-      return Registrations(reports) == round && reports.back().has_streams();
+      return Registrations(reports) == round && reports.back().has_relays();
     }));
     server->Break();
   }
   ASSERT_TRUE(server->Await([](const Reports& reports) {
-    return Registrations(reports) == 4 && reports.back().has_streams();
+    return Registrations(reports) == 4 && reports.back().has_relays();
   }));
   int complete = 0;
   for (const auto& report : server->reports()) {

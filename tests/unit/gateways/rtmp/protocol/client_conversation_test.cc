@@ -36,6 +36,11 @@ std::string Text(const ClientEvent& event) {
       return "video " + std::to_string(one.timestamp_ms) + " " +
              std::string(media::AsText(one.body.bytes()));
     }
+    std::string operator()(const ScriptData& one) {
+      const auto values = media::amf::DecodeAll(one.body.bytes());
+      return "script " + std::to_string(one.timestamp_ms) + " " +
+             std::string(values.ok() ? (*values)[0].AsString() : "?");
+    }
     std::string operator()(const AudioData& one) {
       return "audio " + std::to_string(one.timestamp_ms) + " " +
              std::string(media::AsText(one.body.bytes()));
@@ -157,7 +162,15 @@ std::vector<Case> Cases() {
            .Raw(MessageType::kDataAmf0, Amf({"|RtmpSampleAccess", true, true}))
            .Raw(MessageType::kDataAmf0, Amf({"onMetaData", MakeObject({{"width", 640}})}))
            .Video(0, "v"),
-       {"accepts 1", "video 0 v"}},
+       {"accepts 1", "script 0 onMetaData", "video 0 v"}},
+      {"data that is none",
+       play,
+       Playing()
+           .Raw(MessageType::kDataAmf0, Hex("FF"))
+           .Raw(MessageType::kDataAmf0, {})
+           .Raw(MessageType::kDataAmf0, Amf({7}))
+           .Raw(MessageType::kDataAmf0, Amf({"onCuePoint", 7}), 30),
+       {"accepts 1", "script 30 onCuePoint"}},
       {"media that speaks for itself",
        play,
        Server().Connected().Created().Video(7, "v").Status("NetStream.Play.Start"),
