@@ -1,11 +1,14 @@
 #include "gateways/rtsp/receiver.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "media/codec/aac/config.h"
 #include "media/codec/av1/config.h"
 #include "media/codec/h264/config.h"
+#include "media/codec/h264/sps.h"
 #include "media/codec/h265/config.h"
+#include "media/codec/h265/parameter_sets.h"
 #include "media/codec/mp3/header.h"
 #include "media/rtp/aac.h"
 #include "media/rtp/av1.h"
@@ -109,7 +112,18 @@ struct Receiver::Line {
     h264.sps = h265.sps = sets.sps;
     h264.pps = h265.pps = sets.pps;
     h265.vps = sets.vps;
+    DropBroken();
     SetDepth();
+  }
+
+  // Sets of the description that cannot be read would stand in the way of those in band.
+  void DropBroken() {
+    std::erase_if(h264.sps, [](const auto& nal) { return !media::h264::ParseSps(nal).ok(); });
+    std::erase_if(h264.pps, [](const auto& nal) { return !media::h264::ParsePpsIds(nal).ok(); });
+    const bool broken = std::any_of(h265.sps.begin(), h265.sps.end(), [](const auto& nal) {
+      return !media::h265::ParseSps(nal).ok();
+    });
+    if (broken) h265 = {};
   }
 
   // The track after what the unit says of its configuration; nothing where that changes nothing.

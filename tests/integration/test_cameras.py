@@ -102,7 +102,7 @@ def remove_pull(cluster, stream):
 def watch(cluster, stream, pictures=PICTURES):
     viewer = FlvStream(cluster["http0"].port, f"/{stream}.flv", timeout=45)
     try:
-        return viewer.read_until(lambda v: len(v.video.units) >= pictures)
+        return viewer.read_until(lambda v: len(v.video.units) >= pictures, 45)
     finally:
         viewer.close()
 

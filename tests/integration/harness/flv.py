@@ -1,6 +1,7 @@
 """HTTP-FLV read tag by tag, down to NAL units and access units."""
 
 import http.client
+import time
 from dataclasses import dataclass, field
 
 AUDIO, VIDEO = 8, 9
@@ -57,8 +58,11 @@ class FlvStream:
         elif head[0] == AUDIO:
             self._on_audio(time_ms, rest[:size])
 
-    def read_until(self, condition):
+    def read_until(self, condition, timeout=60):
+        deadline = time.monotonic() + timeout
         while not condition(self):
+            assert time.monotonic() < deadline, \
+                f"not within {timeout} s: {len(self.video.units)} pictures, {len(self.audio.units)} sounds"
             self.read_tag()
         return self
 
