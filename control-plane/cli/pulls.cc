@@ -107,27 +107,22 @@ int Get(const Context& context) {
     context.out << ToJson(*pull) << "\n";
     return kOk;
   }
-  PrintLine(context, "stream", pull->stream());
-  PrintLine(context, "url", pull->url());
-  PrintLine(context, "mode", Mode(*pull));
+  context.Line("stream", pull->stream());
+  context.Line("url", pull->url());
+  context.Line("mode", Mode(*pull));
   if (pull->on_demand()) {
-    PrintLine(context, "idle timeout", Duration(static_cast<int64_t>(pull->idle_timeout_ms())));
+    context.Line("idle timeout", Duration(static_cast<int64_t>(pull->idle_timeout_ms())));
   }
   if (pull->transport() != v1::PULL_TRANSPORT_UNSPECIFIED) {
-    PrintLine(context, "transport", NameOf(kTransports, pull->transport()));
-    PrintLine(context, "keep alive", NameOf(kKeepAlives, pull->keep_alive()));
+    context.Line("transport", NameOf(kTransports, pull->transport()));
+    context.Line("keep alive", NameOf(kKeepAlives, pull->keep_alive()));
   }
   PrintStatus(context, pull->status());
   return kOk;
 }
 
 int RemoveOne(const Context& context) {
-  const absl::Status removed = context.client().RemovePull(context.words[0]);
-  if (!removed.ok()) return context.Fail(removed);
-  context.out << (context.json ? std::string("{}")
-                               : fmt::format("removed {}", Harmless(context.words[0])))
-              << "\n";
-  return kOk;
+  return context.Removed(context.client().RemovePull(context.words[0]), context.words[0]);
 }
 
 }  // namespace

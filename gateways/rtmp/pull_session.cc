@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 
 void PullSession::OnAccepted(const ServerAccepts&) {
   configuration_ = node().configuration();
-  last_media_ = Clock::now();
+  last_media_ = node::Clock::now();
   if (!OpenRecord(v1::ROLE_PUBLISHER, "rtmp-pull")) return;
   stream::IngestOptions options;
   options.stream = stream();
@@ -29,7 +29,7 @@ void PullSession::OnMedia(media::flv::TagType type, int64_t timestamp_ms,
                           const media::Payload& body) {
   if (ingest_ == nullptr) return;
   const MediaIntake::Taken taken = intake_.Take(type, timestamp_ms, body, *ingest_);
-  if (taken.any) last_media_ = Clock::now();
+  if (taken.any) last_media_ = node::Clock::now();
   if (taken.status.ok()) return;
   const std::string fault = media::FaultName(taken.status);
   const bool may_log = shard_.CountError(fault);
@@ -42,7 +42,7 @@ void PullSession::OnMedia(media::flv::TagType type, int64_t timestamp_ms,
   }
 }
 
-void PullSession::OnTick(Clock::time_point now) {
+void PullSession::OnTick(node::Clock::time_point now) {
   if (auto configuration = node().configuration(); configuration != configuration_) {
     configuration_ = std::move(configuration);
     app_ = node().settings(stream());

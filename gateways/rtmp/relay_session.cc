@@ -32,12 +32,6 @@ constexpr size_t kMaxUnsent = 256 * 1024;
 constexpr size_t kPacedRead = 16 * 1024;
 constexpr milliseconds kMinPause{20};
 
-int64_t UnixMilliseconds() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 ClientOptions OptionsFor(const RelaySession::Options& relay, const v1::RtmpSettings& settings,
                          ClientOptions::Purpose purpose) {
   const RelayTarget target = TargetOf(relay.url);
@@ -63,14 +57,15 @@ std::string Told(const std::string& code, const std::string& text) {
 
 }  // namespace
 
-RelaySession::RelaySession(SessionShard& shard, Options options, ClientOptions::Purpose purpose)
+RelaySession::RelaySession(node::SessionShard& shard, Options options,
+                           ClientOptions::Purpose purpose)
     : shard_(shard),
       options_(std::move(options)),
       settings_(shard.node().configuration()->rtmp()),
       conversation_(OptionsFor(options_, settings_, purpose), OpenSslRandom),
       ticker_(shard.context()),
       pace_(shard.context()),
-      since_(Clock::now()) {}
+      since_(node::Clock::now()) {}
 
 void RelaySession::Start() {
   asio::co_spawn(shard_.context(), Run(shared_from_this()), asio::detached);
@@ -141,7 +136,7 @@ bool RelaySession::ReadAvailable() {
 }
 
 void RelaySession::Process(media::Bytes bytes) {
-  const auto now = std::chrono::duration_cast<milliseconds>(Clock::now().time_since_epoch());
+  const auto now = std::chrono::duration_cast<milliseconds>(node::Clock::now().time_since_epoch());
   conversation_.Append(bytes, now.count());
   while (!over_) {
     auto event = conversation_.Next();
@@ -179,7 +174,7 @@ void RelaySession::Tick() {
   ticker_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
     const auto self = weak.lock();
     if (error || self == nullptr || self->over_) return;
-    const Clock::time_point now = Clock::now();
+    const node::Clock::time_point now = node::Clock::now();
     if (!self->accepted_ && now - self->since_ >= kAcceptTime) {
       self->End(relay::End::kLost, fmt::format("{}:{} did not answer within 10 s",
                                                self->options_.url.host, self->options_.url.port));
@@ -192,7 +187,7 @@ void RelaySession::Tick() {
 
 bool RelaySession::OpenRecord(v1::Role role, const char* protocol) {
   const std::string address = server_.address.ToString();
-  if (const auto ban = node().bans().Refusal(stream(), address, "", UnixMilliseconds())) {
+  if (const auto ban = node().bans().RefusalNow(stream(), address, "")) {
     End(relay::End::kRefused, *ban);
     return false;
   }

@@ -12,11 +12,11 @@
 #include <vector>
 
 #include "gateways/rtmp/protocol/client_conversation.h"
-#include "gateways/rtmp/session_shard.h"
 #include "media/flv/tags.h"
 #include "millrace/v1/config.pb.h"
 #include "runtime/net/ip_address.h"
 #include "runtime/node/node.h"
+#include "runtime/node/session_shard.h"
 #include "runtime/relay/relay_url.h"
 #include "runtime/relay/session.h"
 #include "runtime/rpc/session_registry.h"
@@ -41,14 +41,14 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
   void Stop(relay::StopKind kind);
 
  protected:
-  RelaySession(SessionShard& shard, Options options, ClientOptions::Purpose purpose);
+  RelaySession(node::SessionShard& shard, Options options, ClientOptions::Purpose purpose);
 
   // The server lets us: media may flow.
   virtual void OnAccepted(const ServerAccepts& accepted) = 0;
   virtual void OnMedia(media::flv::TagType /*type*/, int64_t /*timestamp_ms*/,
                        const media::Payload& /*body*/) {}
   // Every 250 ms, once accepted.
-  virtual void OnTick(Clock::time_point /*now*/) {}
+  virtual void OnTick(node::Clock::time_point /*now*/) {}
   // How long nothing more should be read.
   virtual std::chrono::nanoseconds Pause() { return {}; }
   // Says goodbye where that takes time, and ends by itself then. False: it does not.
@@ -68,7 +68,7 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
   // Whether something waits for the socket.
   bool writing() const { return is_writing_; }
 
-  SessionShard& shard_;
+  node::SessionShard& shard_;
   const Options options_;
   const v1::RtmpSettings settings_;
   ClientConversation conversation_;
@@ -90,7 +90,7 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
 
   boost::asio::steady_timer ticker_;
   boost::asio::steady_timer pace_;
-  Clock::time_point since_;
+  node::Clock::time_point since_;
   bool accepted_ = false;
   bool over_ = false;
   bool paced_ = false;            // reading paused once: little at a time from then on

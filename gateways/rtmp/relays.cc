@@ -13,7 +13,7 @@ class Handle final : public relay::Session {
  public:
   // Empty: the attempt could not even begin.
   Handle() = default;
-  Handle(SessionShard& shard, std::weak_ptr<RelaySession> session)
+  Handle(node::SessionShard& shard, std::weak_ptr<RelaySession> session)
       : shard_(&shard), session_(std::move(session)) {}
 
   void Stop(relay::StopKind kind) override {
@@ -24,7 +24,7 @@ class Handle final : public relay::Session {
   }
 
  private:
-  SessionShard* shard_ = nullptr;
+  node::SessionShard* shard_ = nullptr;
   std::weak_ptr<RelaySession> session_;
 };
 
@@ -37,7 +37,7 @@ std::unique_ptr<relay::Session> Relays::Start(const Job& job, relay::Events even
     events.on_ended(relay::End::kRefused, std::string(url.status().message()));
     return std::make_unique<Handle>();
   }
-  SessionShard& shard = *shards_[node_.shards().NextIndex()];
+  node::SessionShard& shard = *shards_[node_.shards().NextIndex()];
   RelaySession::Options options;
   options.stream = job.stream();
   options.url = *std::move(url);
