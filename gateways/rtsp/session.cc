@@ -45,6 +45,8 @@ Session::Session(SessionShard& shard, std::unique_ptr<transport::Transport> tran
 
 Session::~Session() = default;
 
+void Session::Heard() { conversation_.Heard(NanosecondsOf(Clock::now())); }
+
 void Session::Receive(media::Bytes bytes) {
   conversation_.Append(bytes, NanosecondsOf(Clock::now()));
   Work();

@@ -113,6 +113,8 @@ class Session final : public node::ClientSession,
   void DropSink();
   void StartInputs();
   void CloseUdp();
+  // The client is there: it sent a datagram.
+  void Heard();
   void OnDatagram(size_t media, bool rtcp, media::Bytes datagram);
   // Our own end of the connection, which packets come from.
   boost::asio::ip::address LocalAddress() const;

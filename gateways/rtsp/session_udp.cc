@@ -1,7 +1,6 @@
 // What of a session travels as datagrams.
 
 #include <boost/asio/post.hpp>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -119,9 +118,7 @@ void Session::StartInputs() {
 }
 
 void Session::OnDatagram(size_t media, bool rtcp, media::Bytes datagram) {
-  conversation_.Heard(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
-          .count());
+  Heard();
   CountRead(datagram.size());
   MediaPacket packet{media, rtcp, media::Payload::Copy(datagram)};
   On(packet);
@@ -137,11 +134,7 @@ void Session::MakeSink() {
     to.channel = ChannelOf(setup);
     to.rtp = {peer, setup.transport.client_port->rtp};
     to.rtcp = {peer, setup.transport.client_port->rtcp};
-    player_ports_->Listen(to.rtcp, [this] {
-      conversation_.Heard(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
-              .count());
-    });
+    player_ports_->Listen(to.rtcp, [this] { Heard(); });
     destinations.push_back(std::move(to));
   }
   sink_ = std::make_unique<UdpSink>(player_ports_->pair(), std::move(destinations));
