@@ -103,11 +103,7 @@ absl::StatusOr<std::string> IdOf(const Context& context) {
 int RemoveOne(const Context& context) {
   const absl::StatusOr<std::string> id = IdOf(context);
   if (!id.ok()) return context.Fail(id.status());
-  const absl::Status removed = context.client().RemoveBan(*id);
-  if (!removed.ok()) return context.Fail(removed);
-  context.out << (context.json ? std::string("{}") : fmt::format("removed {}", Harmless(*id)))
-              << "\n";
-  return kOk;
+  return context.Removed(context.client().RemoveBan(*id), *id);
 }
 
 }  // namespace

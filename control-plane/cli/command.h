@@ -8,6 +8,7 @@
 
 #include "control-plane/cli/arguments.h"
 #include "control-plane/cli/client.h"
+#include "control-plane/cli/text.h"
 
 namespace millrace::cli {
 
@@ -25,6 +26,10 @@ struct Context {
   // Prints the error and returns the exit code for it.
   int Fail(const absl::Status& status) const;
   int Usage(const std::string& text) const;
+  // Prints that `what` is removed, or why not; returns the exit code.
+  int Removed(const absl::Status& status, const std::string& what) const;
+  // Prints a line of what `get` commands show; "–" where `value` is empty.
+  void Line(const char* key, const std::string& value, Style style = Style::kPlain) const;
   // A duration option in milliseconds; `otherwise` where it is not given.
   absl::StatusOr<uint64_t> Milliseconds(const std::string& option, uint64_t otherwise) const;
 };

@@ -107,27 +107,22 @@ int Get(const Context& context) {
     context.out << ToJson(*pull) << "\n";
     return kOk;
   }
-  PrintLine(context, "stream", pull->stream());
-  PrintLine(context, "url", pull->url());
-  PrintLine(context, "mode", Mode(*pull));
+  context.Line("stream", pull->stream());
+  context.Line("url", pull->url());
+  context.Line("mode", Mode(*pull));
   if (pull->on_demand()) {
-    PrintLine(context, "idle timeout", Duration(static_cast<int64_t>(pull->idle_timeout_ms())));
+    context.Line("idle timeout", Duration(static_cast<int64_t>(pull->idle_timeout_ms())));
   }
   if (pull->transport() != v1::PULL_TRANSPORT_UNSPECIFIED) {
-    PrintLine(context, "transport", NameOf(kTransports, pull->transport()));
-    PrintLine(context, "keep alive", NameOf(kKeepAlives, pull->keep_alive()));
+    context.Line("transport", NameOf(kTransports, pull->transport()));
+    context.Line("keep alive", NameOf(kKeepAlives, pull->keep_alive()));
   }
   PrintStatus(context, pull->status());
   return kOk;
 }
 
 int RemoveOne(const Context& context) {
-  const absl::Status removed = context.client().RemovePull(context.words[0]);
-  if (!removed.ok()) return context.Fail(removed);
-  context.out << (context.json ? std::string("{}")
-                               : fmt::format("removed {}", Harmless(context.words[0])))
-              << "\n";
-  return kOk;
+  return context.Removed(context.client().RemovePull(context.words[0]), context.words[0]);
 }
 
 }  // namespace
@@ -138,7 +133,8 @@ std::vector<Command> PullCommands() {
        "add",
        "STREAM URL",
        "Fetch a stream from another server, from now on",
-       "rtmp://, rtmps://, rtsp:// and rtsps://. One gateway runs it, another takes over when that "
+       "rtmp:// and rtmps://; rtsp:// and rtsps:// are kept, but no gateway pulls them yet. One "
+       "gateway runs it, another takes over when that "
        "one goes, and\n"
        "what breaks is tried again. Pulls survive restarts. Passwords in the URL are shown to "
        "nobody afterwards.\n\n"
@@ -149,8 +145,7 @@ std::vector<Command> PullCommands() {
        "  --insecure               rtmps, rtsps: take any certificate\n"
        "  --replace                whatever is pulled under that name\n\n"
        "  millrace pull add live/news rtmp://origin.example/live/news\n"
-       "  millrace pull add cams/gate 'rtsp://admin:secret@10.0.0.7/Streaming/Channels/101' "
-       "--on-demand\n",
+       "  millrace pull add live/rare rtmps://user:pass@other.example/live/rare --on-demand\n",
        2,
        2,
        {"on-demand", "idle-timeout", "transport", "keep-alive", "insecure", "replace"},

@@ -62,20 +62,15 @@ int Get(const Context& context) {
     context.out << ToJson(*push) << "\n";
     return kOk;
   }
-  PrintLine(context, "name", push->name());
-  PrintLine(context, "stream", push->stream());
-  PrintLine(context, "url", push->url());
+  context.Line("name", push->name());
+  context.Line("stream", push->stream());
+  context.Line("url", push->url());
   PrintStatus(context, push->status());
   return kOk;
 }
 
 int RemoveOne(const Context& context) {
-  const absl::Status removed = context.client().RemovePush(context.words[0]);
-  if (!removed.ok()) return context.Fail(removed);
-  context.out << (context.json ? std::string("{}")
-                               : fmt::format("removed {}", Harmless(context.words[0])))
-              << "\n";
-  return kOk;
+  return context.Removed(context.client().RemovePush(context.words[0]), context.words[0]);
 }
 
 }  // namespace

@@ -50,23 +50,17 @@ std::string RelayAge(const v1::RelayStatus& status) {
   return Duration(status.since_unix_ms() == 0 ? 0 : UnixMilliseconds() - status.since_unix_ms());
 }
 
-void PrintLine(const Context& context, const char* key, const std::string& value, Style style) {
-  context.out << fmt::format(
-      "{:<14}{}\n", key, Painted(Harmless(value.empty() ? "–" : value), style, context.colours));
-}
-
 void PrintStatus(const Context& context, const v1::RelayStatus& status) {
-  PrintLine(context, "state", RelayStateWord(status), RelayStateStyle(status));
-  if (status.since_unix_ms() > 0) PrintLine(context, "since", LocalTime(status.since_unix_ms()));
-  if (!status.reason().empty()) PrintLine(context, "reason", status.reason());
-  if (status.attempts() > 0) PrintLine(context, "attempts", fmt::format("{}", status.attempts()));
+  context.Line("state", RelayStateWord(status), RelayStateStyle(status));
+  if (status.since_unix_ms() > 0) context.Line("since", LocalTime(status.since_unix_ms()));
+  if (!status.reason().empty()) context.Line("reason", status.reason());
+  if (status.attempts() > 0) context.Line("attempts", fmt::format("{}", status.attempts()));
   if (status.next_try_unix_ms() > 0) {
-    PrintLine(context, "next try",
-              fmt::format("{}, in {}", LocalTime(status.next_try_unix_ms()),
-                          Duration(status.next_try_unix_ms() - UnixMilliseconds())));
+    context.Line("next try", fmt::format("{}, in {}", LocalTime(status.next_try_unix_ms()),
+                                         Duration(status.next_try_unix_ms() - UnixMilliseconds())));
   }
-  PrintLine(context, "node", status.node());
-  if (!status.session().empty()) PrintLine(context, "session", status.session());
+  context.Line("node", status.node());
+  if (!status.session().empty()) context.Line("session", status.session());
 }
 
 absl::Status WithReplaceHint(const absl::Status& status) {

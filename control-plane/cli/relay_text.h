@@ -13,8 +13,6 @@ namespace millrace::cli {
 const char* RelayStateWord(const v1::RelayStatus& status);
 Style RelayStateStyle(const v1::RelayStatus& status);
 std::string RelayAge(const v1::RelayStatus& status);  // how long it has been in its state
-void PrintLine(const Context& context, const char* key, const std::string& value,
-               Style style = Style::kPlain);
 void PrintStatus(const Context& context, const v1::RelayStatus& status);
 // ALREADY_EXISTS also says which option helps.
 absl::Status WithReplaceHint(const absl::Status& status);

@@ -140,6 +140,17 @@ int Context::Usage(const std::string& text) const {
   return kUsage;
 }
 
+int Context::Removed(const absl::Status& status, const std::string& what) const {
+  if (!status.ok()) return Fail(status);
+  out << (json ? std::string("{}") : fmt::format("removed {}", Harmless(what))) << "\n";
+  return kOk;
+}
+
+void Context::Line(const char* key, const std::string& value, Style style) const {
+  out << fmt::format("{:<14}{}\n", key,
+                     Painted(Harmless(value.empty() ? "–" : value), style, colours));
+}
+
 absl::StatusOr<uint64_t> Context::Milliseconds(const std::string& option,
                                                uint64_t otherwise) const {
   if (!arguments.Has(option)) return otherwise;

@@ -85,8 +85,7 @@ int Get(const Context& context) {
     return kOk;
   }
   const auto line = [&](const char* key, const std::string& value, Style style = Style::kPlain) {
-    context.out << fmt::format("{:<14}{}\n", key,
-                               Painted(Harmless(OrNothing(value)), style, context.colours));
+    context.Line(key, value, style);
   };
   line("id", session->id(), Style::kBold);
   line("role", RoleWord(session->role()));

@@ -126,7 +126,7 @@ int Get(const Context& context) {
   }
   const State state = StateOf(*stream);
   const auto line = [&](const char* key, const std::string& value, Style style = Style::kPlain) {
-    context.out << fmt::format("{:<14}{}\n", key, Painted(Harmless(value), style, context.colours));
+    context.Line(key, value, style);
   };
   line("name", stream->name(), Style::kBold);
   line("state", state.word, state.style);

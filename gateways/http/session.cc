@@ -32,12 +32,6 @@ constexpr milliseconds kRefusedTime{1'000};
 
 enum class After { kNext, kLinger, kClose };  // what becomes of the connection
 
-int64_t UnixMs() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 class Session final : public stream::ViewerObserver, public std::enable_shared_from_this<Session> {
  public:
   Session(SessionContext& context, size_t shard, bool full)
@@ -139,7 +133,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     if (play == nullptr) return route;
     if (draining) return Problem{Fault::kDraining, "Ask another node, or ask again later.", path};
     if (auto problem = WrongUpgrade()) return *std::move(problem);
-    if (const auto reason = node_.bans().Refusal(play->stream, client_.ToString(), "", UnixMs())) {
+    if (const auto reason = node_.bans().RefusalNow(play->stream, client_.ToString(), "")) {
       return Problem{
           Fault::kBanned,
           fmt::format("A ban is in force: {}. Ask the operator, or wait until it is over.",

@@ -6,16 +6,15 @@
 #include <utility>
 
 #include "media/base/fault.h"
-#include "runtime/node/client_limits.h"
 
 namespace millrace::rtmp {
 
 using std::chrono::milliseconds;
 
 void PullSession::OnAccepted(const ServerAccepts&) {
-  configuration_ = node().configuration();
-  last_media_ = Clock::now();
-  if (!OpenRecord(v1::ROLE_PUBLISHER, "rtmp-pull")) return;
+  (void)Reconfigured();
+  last_media_ = node::Clock::now();
+  OpenRecord(v1::ROLE_PUBLISHER, "rtmp-pull");
   stream::IngestOptions options;
   options.stream = stream();
   options.session = record_->id();
@@ -29,7 +28,7 @@ void PullSession::OnMedia(media::flv::TagType type, int64_t timestamp_ms,
                           const media::Payload& body) {
   if (ingest_ == nullptr) return;
   const MediaIntake::Taken taken = intake_.Take(type, timestamp_ms, body, *ingest_);
-  if (taken.any) last_media_ = Clock::now();
+  if (taken.any) last_media_ = node::Clock::now();
   if (taken.status.ok()) return;
   const std::string fault = media::FaultName(taken.status);
   const bool may_log = shard_.CountError(fault);
@@ -42,13 +41,8 @@ void PullSession::OnMedia(media::flv::TagType type, int64_t timestamp_ms,
   }
 }
 
-void PullSession::OnTick(Clock::time_point now) {
-  if (auto configuration = node().configuration(); configuration != configuration_) {
-    configuration_ = std::move(configuration);
-    app_ = node().settings(stream());
-    app_.clear_publishers();
-    if (ingest_ != nullptr) ingest_->SetSettings(app_);
-  }
+void PullSession::OnAcceptedTick(node::Clock::time_point now) {
+  if (Reconfigured() && ingest_ != nullptr) ingest_->SetSettings(app_);
   if (Pause().count() == 0 && now - last_media_ >= milliseconds(app_.publish_idle_timeout())) {
     End(relay::End::kLost,
         fmt::format("no media came for {} s", app_.publish_idle_timeout() / 1000));
@@ -68,23 +62,9 @@ void PullSession::CloseRole(bool lost) {
 void PullSession::OnAccepted() { Running(); }
 
 void PullSession::OnClosed(v1::RefusalReason reason, const std::string& text) {
-  switch (reason) {
-    case v1::REFUSAL_KICKED:
-      End(relay::End::kKicked, text.empty() ? "kicked" : text);
-      break;
-    case v1::REFUSAL_REPLACED:
-    case v1::REFUSAL_FENCED:
-      End(relay::End::kReplaced, text.empty() ? "another publisher took the stream over" : text);
-      break;
-    default:
-      End(relay::End::kRefused, text.empty() ? "somebody else publishes this stream" : text);
-      break;
-  }
+  EndByRouter(reason, text);
 }
 
-void PullSession::OnExcess(const char* name, const std::string& text) {
-  node::CountRefusal(node().metrics(), "rtmp-pull", name);
-  End(relay::End::kRefused, text);
-}
+void PullSession::OnExcess(const char* name, const std::string& text) { EndByExcess(name, text); }
 
 }  // namespace millrace::rtmp

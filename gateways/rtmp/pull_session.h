@@ -11,13 +11,13 @@ namespace millrace::rtmp {
 
 class PullSession final : public RelaySession, private stream::IngestObserver {
  public:
-  PullSession(SessionShard& shard, Options options)
+  PullSession(node::SessionShard& shard, Options options)
       : RelaySession(shard, std::move(options), ClientOptions::Purpose::kPlay) {}
 
  private:
   void OnAccepted(const ServerAccepts& accepted) override;
   void OnMedia(media::flv::TagType type, int64_t timestamp_ms, const media::Payload& body) override;
-  void OnTick(Clock::time_point now) override;
+  void OnAcceptedTick(node::Clock::time_point now) override;
   std::chrono::nanoseconds Pause() override;
   void CloseRole(bool lost) override;
 
@@ -28,8 +28,7 @@ class PullSession final : public RelaySession, private stream::IngestObserver {
 
   std::unique_ptr<stream::Ingest> ingest_;
   MediaIntake intake_;
-  std::shared_ptr<const v1::Configuration> configuration_;  // that app_ is from
-  Clock::time_point last_media_;
+  node::Clock::time_point last_media_;
   bool told_fault_ = false;
 };
 

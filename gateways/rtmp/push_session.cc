@@ -7,7 +7,8 @@
 namespace millrace::rtmp {
 
 void PushSession::OnAccepted(const ServerAccepts& accepted) {
-  if (!OpenRecord(v1::ROLE_VIEWER, "rtmp-push")) return;
+  (void)Reconfigured();
+  OpenRecord(v1::ROLE_VIEWER, "rtmp-push");
   // Who says nothing about the enhanced form may take it all the same: HEVC has no other.
   media::flv::PresentationOptions shown;
   if (accepted.enhanced.announced) {
@@ -58,6 +59,7 @@ std::vector<uint8_t> PushSession::OnEnding(stream::ViewerEnd, const std::string&
 }
 
 void PushSession::OnEnded(stream::ViewerEnd end, const std::string& text) {
+  ending_ = true;
   switch (end) {
     case stream::ViewerEnd::kStreamEnded:
       End(relay::End::kOver, text.empty() ? "the stream ended" : text);

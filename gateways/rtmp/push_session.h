@@ -12,7 +12,7 @@ namespace millrace::rtmp {
 
 class PushSession final : public RelaySession, private stream::ViewerObserver {
  public:
-  PushSession(SessionShard& shard, Options options)
+  PushSession(node::SessionShard& shard, Options options)
       : RelaySession(shard, std::move(options), ClientOptions::Purpose::kPublish) {}
 
  private:

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "gateways/rtmp/session_shard.h"
 #include "runtime/node/node.h"
+#include "runtime/node/session_shard.h"
 #include "runtime/relay/session.h"
 
 namespace millrace::rtmp {
@@ -15,7 +15,7 @@ namespace millrace::rtmp {
 class Relays final : public relay::Factory {
  public:
   // `shards` outlive the relays. `draining`: any thread.
-  Relays(node::Node& node, const std::vector<std::unique_ptr<SessionShard>>& shards,
+  Relays(node::Node& node, const std::vector<std::unique_ptr<node::SessionShard>>& shards,
          std::function<bool()> draining)
       : node_(node), shards_(shards), draining_(std::move(draining)) {}
 
@@ -29,7 +29,7 @@ class Relays final : public relay::Factory {
   std::unique_ptr<relay::Session> Start(const Job& job, relay::Events events);
 
   node::Node& node_;
-  const std::vector<std::unique_ptr<SessionShard>>& shards_;
+  const std::vector<std::unique_ptr<node::SessionShard>>& shards_;
   const std::function<bool()> draining_;
 };
 

@@ -1,52 +1,15 @@
 #include "gateways/rtmp/server.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
-#include <memory>
 #include <utility>
 
 #include "gateways/rtmp/crypto.h"
-#include "media/base/fault.h"
-#include "runtime/loop/listen.h"
-#include "runtime/transport/arrival.h"
 
 namespace millrace::rtmp {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-
-// After accept() failed (no file descriptors left): time for some to become free.
-constexpr auto kAcceptRetry = std::chrono::milliseconds(100);
-// A peer that vanished is found dead after 30 s of silence and 3 probes, or when it has not
-// acknowledged for 45 s: later than slow_viewer_timeout, which can give a reason.
-constexpr int kKeepIdleSeconds = 30;
-constexpr int kKeepIntervalSeconds = 10;
-constexpr int kKeepProbes = 3;
-constexpr int kUserTimeoutMs = 45'000;
 // So long a gateway may take to hear from its control plane.
 constexpr auto kConfigurationTime = std::chrono::seconds(3);
-// So many beyond max_connections are told so; what comes on top is closed without a word.
-constexpr uint32_t kToldFull = 64;
-
-void SetOptions(tcp::socket& socket) {
-  const auto set = [&](int level, int name, int value) {
-    // Comforts: a connection works without them.
-    (void)::setsockopt(socket.native_handle(), level, name, &value, sizeof value);
-  };
-  set(IPPROTO_TCP, TCP_NODELAY, 1);
-  set(SOL_SOCKET, SO_KEEPALIVE, 1);
-  set(IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleSeconds);
-  set(IPPROTO_TCP, TCP_KEEPINTVL, kKeepIntervalSeconds);
-  set(IPPROTO_TCP, TCP_KEEPCNT, kKeepProbes);
-  set(IPPROTO_TCP, TCP_USER_TIMEOUT, kUserTimeoutMs);
-}
 
 // New with each process: nobody else can make a challenge, and a restart ends all that are open.
 Login::Secret NewSecret() {
@@ -58,33 +21,19 @@ Login::Secret NewSecret() {
 }  // namespace
 
 Server::Server(node::Node& node, std::string secure_listen)
-    : node_(node),
+    : node::ClientServer(node, "rtmp", std::move(secure_listen)),
       publishers_(node),
       login_(publishers_, OpenSslMd5, OpenSslHmacSha256, NewSecret()),
-      warning_(node.shards().home()),
-      secure_(node.shards().home(), SecureOptions(std::move(secure_listen)), node.logger(),
-              node.metrics()) {
+      warning_(node.shards().home()) {
   for (size_t i = 0; i < node.shards().size(); ++i) {
-    shards_.push_back(std::make_unique<SessionShard>(node, i));
+    shards_.push_back(std::make_unique<node::SessionShard>(node, i, "rtmp"));
   }
 }
 
 Server::~Server() = default;
 
-absl::Status Server::Start() {
-  auto acceptor = loop::Listen(node_.shards().home(), node_.listen());
-  if (!acceptor.ok()) return acceptor.status();
-  acceptor_.emplace(*std::move(acceptor));
-  port_ = acceptor_->local_endpoint().port();
-  node_.logger().Info("listening", {{"protocol", "rtmp"}, {"port", port_}});
-  if (!acceptor_->local_endpoint().address().is_loopback()) WarnOfOpenDoors();
-  Accept(*acceptor_, false);
-  secure_.Start();
-  return absl::OkStatus();
-}
-
-// Once the configuration has come, which may restrict who publishes.
-void Server::WarnOfOpenDoors() {
+void Server::OnListening(const boost::asio::ip::address& address) {
+  if (address.is_loopback()) return;
   warning_.expires_after(kConfigurationTime);
   warning_.async_wait([this](const boost::system::error_code& error) {
     if (error || !node_.configuration()->defaults().publishers().empty()) return;
@@ -98,86 +47,20 @@ void Server::WarnOfOpenDoors() {
   });
 }
 
-transport::SecurePort::Options Server::SecureOptions(std::string address) {
-  transport::SecurePort::Options options;
-  options.address = std::move(address);
-  options.settings = [this] { return node_.configuration()->tls(); };
-  options.on_open = [this](Acceptor& acceptor) { Accept(acceptor, true); };
-  return options;
-}
-
 void Server::StopAccepting() {
-  draining_ = true;
+  node::ClientServer::StopAccepting();
   warning_.cancel();
-  boost::system::error_code ignored;
-  if (acceptor_.has_value()) acceptor_->close(ignored);
-  secure_.Stop();
 }
 
-void Server::Accept(Acceptor& acceptor, bool secure) {
-  const size_t shard = node_.shards().NextIndex();
-  acceptor.async_accept(
-      node_.shards().at(shard),
-      [this, shard, secure, &acceptor](const boost::system::error_code& error, tcp::socket socket) {
-        if (draining_ || error == asio::error::operation_aborted) return;
-        if (!error) {
-          Admit(shard, std::move(socket), secure);
-        } else if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
-                   error == asio::error::no_buffer_space) {
-          node_.logger().Error("cannot accept", {{"error", error.message()}});
-          auto retry = std::make_shared<asio::steady_timer>(node_.shards().home(), kAcceptRetry);
-          retry->async_wait([this, secure, &acceptor, retry](const boost::system::error_code&) {
-            if (!draining_ && acceptor.is_open()) Accept(acceptor, secure);
-          });
-          return;
-        }
-        Accept(acceptor, secure);
-      });
+node::ClientServer::Door Server::door() const {
+  const auto configuration = node_.configuration();
+  const v1::RtmpSettings& settings = configuration->rtmp();
+  return {settings.max_connections(), settings.handshake_timeout(), settings.proxy_protocol()};
 }
 
-void Server::Admit(size_t shard, tcp::socket socket, bool secure) {
-  Session::Options options;
-  options.settings = node_.configuration()->rtmp();
-  const bool full = connections_ >= options.settings.max_connections();
-  if (full) {
-    node::CountRefusal(node_.metrics(), "rtmp", "too_many_connections");
-    if (told_full_ >= kToldFull) return;  // closes the socket
-    options.refusal = "this server is full: try another one, or again later";
-  }
-  std::atomic<uint32_t>& count = full ? told_full_ : connections_;
-  ++count;
-  options.limits = &limits_;
-  options.login = &login_;
-  options.draining = [this] { return draining_.load(); };
-  options.on_end = [&count] { --count; };
-  SetOptions(socket);
-  asio::co_spawn(node_.shards().at(shard),
-                 Welcome(shard, std::move(socket), secure ? secure_.certificate() : nullptr,
-                         std::move(options)),
-                 asio::detached);
-}
-
-asio::awaitable<void> Server::Welcome(size_t shard, tcp::socket socket,
-                                      std::shared_ptr<ssl_ctx_st> certificate,
-                                      Session::Options options) {
-  transport::ArrivalOptions arrival;
-  arrival.balancers = transport::Networks(options.settings.proxy_protocol());
-  arrival.certificate = std::move(certificate);
-  arrival.timeout = std::chrono::milliseconds(options.settings.handshake_timeout());
-  const net::Endpoint peer = transport::PeerOf(socket);
-  auto arrived = co_await transport::Arrive(std::move(socket), std::move(arrival));
-  if (!arrived.ok()) {
-    const std::string name = media::FaultName(arrived.status());
-    if (name != "other" && shards_[shard]->CountError(name)) {
-      node_.logger().Warning(
-          "connection refused",
-          {{"address", peer.ToString()}, {"error", name}, {"detail", arrived.status().message()}});
-    }
-    options.on_end();
-    co_return;
-  }
-  options.client = arrived->client;
-  std::make_shared<Session>(*shards_[shard], std::move(arrived->transport), std::move(options))
+void Server::Welcome(size_t shard, std::unique_ptr<transport::Transport> transport,
+                     node::ClientSession::Options options) {
+  std::make_shared<Session>(*shards_[shard], std::move(transport), std::move(options), login_)
       ->Start();
 }
 

@@ -1,7 +1,5 @@
 // What a session does as publisher and as player.
 
-#include <boost/asio/post.hpp>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -15,12 +13,6 @@ namespace millrace::rtmp {
 namespace {
 
 using media::flv::TagType;
-
-int64_t UnixMilliseconds() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // What may be logged of an address: arguments may be credentials.
 std::string_view WithoutQuery(std::string_view text) { return text.substr(0, text.find('?')); }
@@ -48,32 +40,27 @@ std::optional<media::flv::PresentationOptions> PlayerOptions(const EnhancedClien
 void Session::On(Connected& event) {
   user_agent_ = std::move(event.user_agent);
   enhanced_ = event.enhanced;
-  node_.logger().Debug("connected", {{"address", peer_},
-                                     {"app", WithoutQuery(event.app)},
-                                     {"tc_url", WithoutQuery(event.tc_url)},
-                                     {"user_agent", user_agent_}});
+  node().logger().Debug("connected", {{"address", peer_},
+                                      {"app", WithoutQuery(event.app)},
+                                      {"tc_url", WithoutQuery(event.tc_url)},
+                                      {"user_agent", user_agent_}});
 }
 
-void Session::On(ConnectRefused&) {
-  if (shard_.MayLog()) {
-    node_.logger().Info("connection refused", {{"address", peer_}, {"reason", refusal_}});
-  }
-  CloseGently("refused");
-}
+void Session::On(ConnectRefused&) { TurnAway(); }
 
 void Session::On(LoginRefused& event) {
   if (event.asked) {
-    node_.logger().Debug("login asked for", {{"address", peer_}, {"app", event.stream}});
+    node().logger().Debug("login asked for", {{"address", peer_}, {"app", event.stream}});
     CloseGently("login");
     return;
   }
   // Whoever guesses passwords is to be seen, not to fill the log.
   if (shard_.CountError(RtmpErrorName(RtmpError::kLoginFailed))) {
-    node_.logger().Warning("login refused", {{"stream", event.stream},
-                                             {"address", peer_},
-                                             {"user", event.user},
-                                             {"user_agent", user_agent_},
-                                             {"reason", event.text}});
+    node().logger().Warning("login refused", {{"stream", event.stream},
+                                              {"address", peer_},
+                                              {"user", event.user},
+                                              {"user_agent", user_agent_},
+                                              {"reason", event.text}});
   }
   CloseGently("refused");
 }
@@ -84,50 +71,22 @@ std::optional<std::string> Session::WhyNot(const Target& target, std::string_vie
   if (const absl::Status status = bus::ValidateStreamName(target.stream); !status.ok()) {
     return std::string(status.message()) + ": use rtmp://host/app/name";
   }
-  auto ban = node_.bans().Refusal(target.stream, address_, user, UnixMilliseconds());
+  auto ban = node().bans().RefusalNow(target.stream, address_, user);
   banned = ban.has_value();
   return ban;
 }
 
-void Session::OpenRecord(const Target& target, std::string_view user, v1::Role role) {
-  stream_ = target.stream;
-  configuration_ = node_.configuration();
-  app_ = node_.settings(stream_);
+void Session::Begin(const Target& target, std::string_view user, v1::Role role) {
+  configuration_ = node().configuration();
+  app_ = node().settings(target.stream);
   app_.clear_publishers();  // not once a session
-  v1::Session row;
-  row.set_protocol("rtmp");
-  row.set_role(role);
-  row.set_stream(stream_);
-  row.set_address(peer_);
-  row.set_user(std::string(user));
-  row.set_user_agent(user_agent_);
-  const auto kick = [weak = weak_from_this(),
-                     &context = shard_.context()](const rpc::KickOrder& order) {
-    boost::asio::post(context, [weak, order] {
-      if (const auto self = weak.lock()) self->Kick(order);
-    });
-  };
-  record_ = node_.sessions().Open(std::move(row), kick);
-}
-
-void Session::CloseRecord(const char* reason) {
-  if (record_ == nullptr) return;
-  node_.sessions().Close(*record_, reason);
-  node_.logger().Info("session ended", {{"session", record_->id()},
-                                        {"stream", stream_},
-                                        {"address", peer_},
-                                        {"reason", reason},
-                                        {"bytes_in", record_->bytes_in.load()},
-                                        {"bytes_out", record_->bytes_out.load()},
-                                        {"frames_dropped", record_->frames_dropped.load()}});
-  record_.reset();
+  OpenRecord(target.stream, user, user_agent_, role);
 }
 
 void Session::Kick(const rpc::KickOrder& order) {
-  if (phase_ != Phase::kOpen) return;
   if (viewer_ == nullptr) {
     conversation_.Kick(order.reason);
-    CloseGently("kicked", order.whole_stream || (options_.draining && options_.draining()));
+    CloseGently("kicked", IsLostBy(order));
     return;
   }
   kicked_ = true;
@@ -143,15 +102,19 @@ void Session::On(PublishRequest& event) {
   bool banned = false;
   const std::string_view user = event.user.empty() ? UserOf(event.target.params) : event.user;
   if (const auto refusal = WhyNot(event.target, user, banned)) {
-    node_.logger().Info(
+    node().logger().Info(
         "publish refused",
         {{"stream", event.target.stream}, {"address", peer_}, {"reason", *refusal}});
     conversation_.RejectPublish(banned ? Refusal::kUnauthorized : Refusal::kBadName, *refusal);
     CloseGently("refused");
     return;
   }
-  if (!TakePublisherShares(event.target)) return;
-  OpenRecord(event.target, user, v1::ROLE_PUBLISHER);
+  if (const auto full = TakePublisherShares(event.target.stream)) {
+    conversation_.RejectPublish(Refusal::kTooMuch, *full);
+    CloseGently("refused");
+    return;
+  }
+  Begin(event.target, user, v1::ROLE_PUBLISHER);
   accepted_ = audio_refused_ = false;
   since_ = last_media_ = Clock::now();
   intake_ = std::make_unique<MediaIntake>();
@@ -160,30 +123,24 @@ void Session::On(PublishRequest& event) {
   options.session = record_->id();
   options.protocol = "rtmp";
   options.settings = app_;
-  ingest_ = stream::Ingest::Start(node_.bus(), node_.shards(), shard_.context(), node_.metrics(),
+  ingest_ = stream::Ingest::Start(node().bus(), node().shards(), shard_.context(), node().metrics(),
                                   std::move(options), *this);
 }
 
 void Session::OnAccepted() {
   accepted_ = true;
-  node_.logger().Info("publishing", {{"session", record_->id()},
-                                     {"stream", stream_},
-                                     {"address", peer_},
-                                     {"user_agent", user_agent_}});
+  LogRole("publishing", user_agent_);
   conversation_.AcceptPublish();
   Flush();
 }
 
 void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
-  const char* end = "refused";
   switch (reason) {
     case v1::REFUSAL_KICKED:
-      end = "kicked";
       conversation_.Kick(text.empty() ? "kicked" : text);
       break;
     case v1::REFUSAL_REPLACED:
     case v1::REFUSAL_FENCED:
-      end = "replaced";
       conversation_.RejectPublish(Refusal::kBadName,
                                   text.empty() ? "another publisher took the stream over" : text);
       break;
@@ -196,41 +153,11 @@ void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
                                   text.empty() ? "somebody else publishes this stream" : text);
       break;
   }
-  node_.logger().Info("the router ends the publication",
-                      {{"stream", stream_}, {"address", peer_}, {"end", end}, {"text", text}});
-  CloseGently(end);
-}
-
-bool Session::TakePublisherShares(const Target& target) {
-  if (options_.limits == nullptr) return true;
-  const auto configuration = node_.configuration();
-  const v1::LimitSettings& limits = configuration->limits();
-  auto [shares, full] = options_.limits->Publish(address_, limits);
-  if (full == nullptr) {
-    publisher_shares_ = std::move(shares);
-    return true;
-  }
-  node::CountRefusal(node_.metrics(), "rtmp", full);
-  node_.logger().Info("publish refused",
-                      {{"stream", target.stream}, {"address", peer_}, {"reason", full}});
-  const bool whole_node = std::string_view(full) == "streams_per_node";
-  conversation_.RejectPublish(
-      Refusal::kTooMuch,
-      whole_node ? "this server takes no more than " + std::to_string(limits.streams_per_node()) +
-                       " streams: try another one, or again later"
-                 : "your address publishes as many streams as it may (" +
-                       std::to_string(limits.publishers_per_address()) + "): end one first");
-  CloseGently("refused");
-  return false;
+  CloseGently(LogClosed(reason, text));
 }
 
 void Session::OnExcess(const char* name, const std::string& text) {
-  node::CountRefusal(node_.metrics(), "rtmp", name);
-  node_.logger().Warning("a publisher is beyond its limit", {{"session", record_->id()},
-                                                             {"stream", stream_},
-                                                             {"address", peer_},
-                                                             {"reason", name},
-                                                             {"detail", text}});
+  CountExcess(name, text);
   conversation_.RejectPublish(Refusal::kTooMuch, text);
   CloseGently(name);
 }
@@ -250,13 +177,13 @@ void Session::On(Metadata& event) {
     const media::amf::Value* value = event.value.Find(key);
     return value == nullptr ? std::string_view() : value->AsString();
   };
-  node_.logger().Debug("metadata", {{"session", record_->id()}, {"encoder", text("encoder")}});
+  node().logger().Debug("metadata", {{"session", record_->id()}, {"encoder", text("encoder")}});
 }
 
 void Session::On(Ignored& event) {
   if (!shard_.CountError(event.fault)) return;
-  node_.logger().Warning("metadata was left out",
-                         {{"stream", stream_}, {"address", peer_}, {"error", event.fault}});
+  node().logger().Warning("metadata was left out",
+                          {{"stream", stream_}, {"address", peer_}, {"error", event.fault}});
 }
 
 void Session::OnMedia(TagType type, int64_t timestamp_ms, const media::Payload& body) {
@@ -267,8 +194,8 @@ void Session::OnMedia(TagType type, int64_t timestamp_ms, const media::Payload& 
   const std::string fault = media::FaultName(taken.status);
   const bool may_log = shard_.CountError(fault);
   if (may_log || (fault == "flv_unsupported_audio" && !audio_refused_)) {
-    node_.logger().Warning("media was not understood",
-                           {{"session", record_->id()}, {"stream", stream_}, {"error", fault}});
+    node().logger().Warning("media was not understood",
+                            {{"session", record_->id()}, {"stream", stream_}, {"error", fault}});
   }
   if (fault == "flv_unsupported_audio") audio_refused_ = true;
   if (IsUnsupportedVideo(fault)) {
@@ -292,8 +219,8 @@ void Session::BeginPlay() {
   bool banned = false;
   const std::string_view user = UserOf(target.params);
   if (const auto refusal = WhyNot(target, user, banned)) {
-    node_.logger().Info("play refused",
-                        {{"stream", target.stream}, {"address", peer_}, {"reason", *refusal}});
+    node().logger().Info("play refused",
+                         {{"stream", target.stream}, {"address", peer_}, {"reason", *refusal}});
     conversation_.RejectPlay(banned ? Refusal::kUnauthorized : Refusal::kNotFound, *refusal);
     CloseGently("refused");
     return;
@@ -312,22 +239,19 @@ void Session::BeginPlay() {
     CloseGently("refused");
     return;
   }
-  OpenRecord(target, user, v1::ROLE_VIEWER);
+  Begin(target, user, v1::ROLE_VIEWER);
   if (start != v1::START_SETTING_UNSPECIFIED) app_.set_start(start);
   shard_.Unwatch(*this);
   stream::ViewerOptions options;
   options.stream = stream_;
   options.protocol = "rtmp";
-  options.lane = RtmpLane(options_.settings.chunk_size(), *player);
+  options.lane = RtmpLane(settings_.chunk_size(), *player);
   options.settings = app_;
-  viewer_ = node_.feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
+  viewer_ = node().feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
 }
 
 std::vector<uint8_t> Session::OnStart(const media::TrackSet&) {
-  node_.logger().Info("playing", {{"session", record_->id()},
-                                  {"stream", stream_},
-                                  {"address", peer_},
-                                  {"user_agent", user_agent_}});
+  LogRole("playing", user_agent_);
   conversation_.StartPlay();
   return conversation_.TakeOutput();
 }

@@ -1,7 +1,6 @@
 #include "gateways/rtsp/publication.h"
 
 #include <utility>
-#include <variant>
 
 namespace millrace::rtsp {
 namespace {
@@ -53,21 +52,7 @@ std::vector<uint8_t> Publication::Report(size_t media, TimePoint now) {
 
 void Publication::Push(TimePoint now) {
   if (!items_.empty()) last_media_ = now;
-  for (Receiver::Item& item : items_) {
-    if (auto* track = std::get_if<media::Track>(&item)) {
-      ingest_->SetTrack(std::move(*track));
-      continue;
-    }
-    auto& received = std::get<ReceivedFrame>(item);
-    stream::InputFrame frame;
-    frame.track = received.track;
-    frame.flags = received.flags;
-    frame.dts_ns = received.dts_ns;
-    frame.pts_ns = received.pts_ns;
-    frame.payload = std::move(received.payload);
-    ingest_->Push(std::move(frame));
-  }
-  items_.clear();
+  ingest_->Take(items_);
 }
 
 void Publication::CountLosses() {

@@ -2,37 +2,32 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
+#include "gateways/rtsp/pull_reason.h"
+#include "media/base/bytes.h"
 #include "media/base/fault.h"
 #include "media/rtp/rtcp.h"
-#include "runtime/transport/certificate.h"
-#include "runtime/transport/dial.h"
 
 namespace millrace::rtsp {
 namespace {
 
 namespace asio = boost::asio;
-using std::chrono::milliseconds;
 
-// Reads before another session gets its turn.
-constexpr int kMaxReads = 8;
-
-int64_t NanosecondsOf(std::chrono::steady_clock::time_point time) {
+int64_t NanosecondsOf(node::Clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-int64_t UnixMilliseconds() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+Url UrlOf(const relay::RelayUrl& from) {
+  Url url;
+  url.tls = from.secure();
+  url.user = from.user;
+  url.password = from.password;
+  url.host = from.host;
+  url.port = from.port;
+  url.path = "/" + from.path + (from.query.empty() ? "" : "?" + from.query);
+  return url;
 }
 
 // The first picture and the first sound that we carry: what further ones are, no description says,
@@ -86,102 +81,40 @@ void OpenTheWay(UdpPair& pair, const net::IpAddress& address, Pair server) {
 
 }  // namespace
 
-PullSession::PullSession(SessionShard& shard, Options options)
-    : shard_(shard),
-      node_(shard.node()),
-      options_(std::move(options)),
-      settings_(node_.settings(options_.pull.stream())),
-      conversation_(OptionsFor(options_.pull, settings_), options_.url, OpenSslMd5, OpenSslRandom),
-      timer_(shard.context()) {}
+PullSession::PullSession(SessionShard& shard, Options options, const v1::Pull& pull,
+                         UdpPorts& udp_ports)
+    : node::RelaySession(shard, std::move(options)),
+      shard_(shard),
+      udp_ports_(udp_ports),
+      conversation_(OptionsFor(pull, app_), UrlOf(options_.url), OpenSslMd5, OpenSslRandom) {}
 
 PullSession::~PullSession() = default;
 
-void PullSession::Start() {
-  asio::co_spawn(shard_.context(), Run(shared_from_this()), asio::detached);
+node::RelaySession::Server PullSession::server() const {
+  const Url& url = conversation_.url();
+  return {url.host, url.port, url.tls};
 }
 
-void PullSession::Stop(relay::StopKind kind) {
-  asio::post(shard_.context(), [self = shared_from_this(), kind] {
-    self->End(relay::End::kStopped, "stopped", kind == relay::StopKind::kGoodbye);
-  });
-}
-
-// The argument lives in the coroutine's frame, and with it the session.
-asio::awaitable<void> PullSession::Run(std::shared_ptr<PullSession> self) {
-  co_await self->Serve();
-}
-
-asio::awaitable<void> PullSession::Serve() {
-  do {
-    redirected_ = false;
-    const bool connected = co_await Connect();
-    if (!connected) co_return;
-    co_await Read();
-    if (over_) co_return;
-    CloseUdp();
-    transport_.reset();
-    waiting_.clear();
-  } while (redirected_ || conversation_.OnClosed());
-  End(relay::End::kLost, "the server closed the connection");
-}
-
-asio::awaitable<bool> PullSession::Connect() {
-  transport::DialOptions dial;
-  dial.host = conversation_.url().host;
-  dial.port = conversation_.url().port;
-  if (conversation_.url().tls) {
-    auto context = transport::ClientContext(options_.pull.insecure_tls());
-    if (!context.ok()) {
-      Fail(context.status());
-      co_return false;
-    }
-    dial.tls = *std::move(context);
-  }
-  auto dialed = co_await transport::Dial(std::move(dial));
-  if (over_) co_return false;
-  if (!dialed.ok()) {
-    Fail(dialed.status());
-    co_return false;
-  }
-  transport_ = std::move(dialed->transport);
-  server_ = dialed->server;
-  if (const auto ban = node_.bans().Refusal(options_.pull.stream(), server_.address.ToString(), "",
-                                            UnixMilliseconds())) {
-    End(relay::End::kRefused, *ban);
-    co_return false;
-  }
-  conversation_.OnConnected(NanosecondsOf(std::chrono::steady_clock::now()));
+void PullSession::OnConnected() {
+  redirected_ = false;
+  conversation_.OnConnected(NanosecondsOf(node::Clock::now()));
   Flush();
-  ArmTimer();
-  co_return !over_;
 }
 
-asio::awaitable<void> PullSession::Read() {
-  while (!over_ && !redirected_) {
-    const boost::system::error_code error = co_await transport_->WaitReadable();
-    if (error || over_ || !ReadAvailable()) co_return;
-  }
+void PullSession::Receive(media::Bytes bytes) {
+  conversation_.Append(bytes, NanosecondsOf(node::Clock::now()));
+  Work();
 }
 
-// False where the connection is over.
-bool PullSession::ReadAvailable() {
-  const std::span<uint8_t> buffer = shard_.buffer();
-  for (int i = 0; i < kMaxReads && !over_ && !redirected_; ++i) {
-    boost::system::error_code error;
-    const size_t size = transport_->ReadSome(buffer, error);
-    if (error == asio::error::would_block) return true;
-    if (error) return false;
-    conversation_.Append(buffer.first(size), NanosecondsOf(std::chrono::steady_clock::now()));
-    Work();
-    if (record_ != nullptr) record_->bytes_in.fetch_add(size, std::memory_order_relaxed);
-    // TLS yields record by record, however much there is.
-    if (size < buffer.size() && (over_ || !transport_->secure())) break;
-  }
-  return !over_;
+bool PullSession::Reconnect() {
+  CloseUdp();
+  if (redirected_ || conversation_.OnClosed()) return true;
+  End(relay::End::kLost, "the server closed the connection");
+  return false;
 }
 
 void PullSession::Work() {
-  while (!over_) {
+  while (!over()) {
     auto event = conversation_.Next();
     if (!event.ok()) {
       Fail(event.status());
@@ -190,7 +123,7 @@ void PullSession::Work() {
     if (!event->has_value()) break;
     std::visit([this](auto& one) { On(one); }, **event);
   }
-  if (!over_) Flush();
+  if (!over()) Flush();
 }
 
 void PullSession::On(Described& event) {
@@ -203,11 +136,10 @@ void PullSession::On(Described& event) {
 void PullSession::On(PortsRequest& event) {
   boost::system::error_code error;
   const auto local = transport_->socket().local_endpoint(error).address();
-  const auto range = ParsePortRange(node_.configuration()->rtsp().udp_ports());
-  auto pair = error || !range ? nullptr : options_.udp_ports->Open(shard_.context(), local, *range);
+  const auto range = ParsePortRange(node().configuration()->rtsp().udp_ports());
+  auto pair = error || !range ? nullptr : udp_ports_.Open(shard_.context(), local, *range);
   if (pair == nullptr) {
-    node_.logger().Warning("no UDP port is free: pulled over TCP",
-                           {{"stream", options_.pull.stream()}});
+    node().logger().Warning("no UDP port is free: pulled over TCP", {{"stream", stream()}});
     conversation_.ProvidePorts(std::nullopt);
     return;
   }
@@ -222,22 +154,21 @@ void PullSession::On(Playing& event) {
     if (!offered.empty() && !setup.transport.tcp) StartUdp(setup, std::move(offered.mapped()));
   }
   offered_.clear();
-  next_report_ = std::chrono::steady_clock::now();
-  ArmTimer();
+  next_report_ = node::Clock::now();
 }
 
 // What came before the answer to PLAY waits in the sockets.
 void PullSession::StartUdp(const Setup& setup, std::shared_ptr<UdpPair> pair) {
   const Pair server = setup.transport.server_port.value_or(Pair{});
-  if (setup.transport.server_port.has_value()) OpenTheWay(*pair, server_.address, server);
+  if (setup.transport.server_port.has_value()) OpenTheWay(*pair, peer_.address, server);
   UdpInput::Options options;
-  options.peer = asio::ip::make_address(server_.address.ToString());
+  options.peer = asio::ip::make_address(peer_.address.ToString());
   options.client_port = server;
   options.on_datagram = [this, media = setup.media](bool rtcp, media::Bytes datagram) {
     OnDatagram(media, rtcp, datagram);
   };
   options.on_batch = [this] {
-    if (publication_ != nullptr) publication_->OnTimer(std::chrono::steady_clock::now());
+    if (publication_ != nullptr) publication_->OnTimer(node::Clock::now());
   };
   const auto input =
       std::make_shared<UdpInput>(std::move(pair), shard_.datagrams(), std::move(options));
@@ -250,7 +181,7 @@ void PullSession::On(Redirected&) { redirected_ = true; }
 void PullSession::On(MediaPacket& event) { TakePacket(event.media, event.rtcp, event.packet); }
 
 void PullSession::OnDatagram(size_t media, bool rtcp, media::Bytes datagram) {
-  if (!rtcp) conversation_.Heard(NanosecondsOf(std::chrono::steady_clock::now()));
+  if (!rtcp) conversation_.Heard(NanosecondsOf(node::Clock::now()));
   TakePacket(media, rtcp, media::Payload::Copy(datagram));
   if (record_ != nullptr) {
     record_->bytes_in.fetch_add(datagram.size(), std::memory_order_relaxed);
@@ -262,12 +193,11 @@ void PullSession::TakePacket(size_t media, bool rtcp, const media::Payload& pack
     if (rtcp) return;  // tells nothing without what it reports on
     Publish();
   }
-  const absl::Status status =
-      publication_->OnPacket(media, rtcp, packet, std::chrono::steady_clock::now());
+  const absl::Status status = publication_->OnPacket(media, rtcp, packet, node::Clock::now());
   if (!status.ok() && shard_.CountError(media::FaultName(status))) {
-    node_.logger().Warning("media was not understood", {{"session", record_->id()},
-                                                        {"stream", options_.pull.stream()},
-                                                        {"error", media::FaultName(status)}});
+    node().logger().Warning(
+        "media was not understood",
+        {{"session", record_->id()}, {"stream", stream()}, {"error", media::FaultName(status)}});
   }
 }
 

@@ -315,7 +315,7 @@ void Receiver::OnUnit(Line& line, AccessUnit unit, std::vector<Item>& items) {
   if (!line.track.has_value()) return;
   const auto time = clock_.Map(line.clock_index, unit.timestamp, unit.arrival_ns, unit.restart);
   if (time.discontinuity) line.order.Reset();
-  ReceivedFrame frame;
+  media::InputFrame frame;
   frame.track = line.source.track_id;
   frame.flags = unit.flags;
   frame.pts_ns = time.ns;

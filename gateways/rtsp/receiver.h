@@ -7,12 +7,11 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "media/base/payload.h"
-#include "media/frame/track.h"
+#include "media/frame/input_frame.h"
 #include "media/rtp/clock.h"
 #include "media/rtp/decode_order.h"
 #include "media/rtp/depacketizer.h"
@@ -20,15 +19,6 @@
 #include "media/sdp/sources.h"
 
 namespace millrace::rtsp {
-
-// One access unit, on the timeline of all tracks.
-struct ReceivedFrame {
-  uint8_t track = 0;
-  uint16_t flags = 0;  // media::FrameFlag, as far as the unit itself tells
-  int64_t dts_ns = 0;
-  int64_t pts_ns = 0;
-  media::Payload payload;
-};
 
 struct ReceiverOptions {
   // Packets come as datagrams: some late, some never. Else in order, as they do over TCP.
@@ -38,7 +28,7 @@ struct ReceiverOptions {
 
 class Receiver {
  public:
-  using Item = std::variant<media::Track, ReceivedFrame>;
+  using Item = media::InputItem;  // frames on the timeline of all tracks
 
   // Whether a media can be received: the rest of a description is passed over.
   static bool CanReceive(const media::sdp::Source& source);

@@ -1,61 +1,35 @@
 #pragma once
-// The rtsp-gateway's service: listens, and hands connections to the shards in turn.
+// The rtsp-gateway's service: whom connections are handed to, and the ports of datagrams.
 
-#include <atomic>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "gateways/rtsp/pulls.h"
+#include "gateways/rtsp/relays.h"
 #include "gateways/rtsp/session.h"
 #include "gateways/rtsp/session_shard.h"
-#include "runtime/node/client_limits.h"
-#include "runtime/node/node.h"
-#include "runtime/transport/secure_port.h"
+#include "runtime/node/client_server.h"
 
 namespace millrace::rtsp {
 
-class Server final : public node::Service {
+class Server final : public node::ClientServer {
  public:
   // `secure_listen`: "host:port" of RTSPS, open where a certificate is configured. Empty: never.
   explicit Server(node::Node& node, std::string secure_listen = "");
   ~Server() override;
 
-  absl::Status Start() override;
-  void StopAccepting() override;
-  relay::Factory* relays() override { return &pulls_; }
-  // The port that is listened on, once started.
-  uint16_t port() const { return port_; }
-  // 0 while it is not open; home shard.
-  uint16_t secure_port() const { return secure_.port(); }
+  relay::Factory* relays() override { return &relays_; }
 
  private:
-  using Acceptor = boost::asio::ip::tcp::acceptor;
+  Door door() const override;
+  void Welcome(size_t shard, std::unique_ptr<transport::Transport> transport,
+               node::ClientSession::Options options) override;
+  node::SessionShard& shard(size_t index) override { return *shards_[index]; }
 
-  transport::SecurePort::Options SecureOptions(std::string address);
-  void Accept(Acceptor& acceptor, bool secure);
-  void Admit(size_t shard, boost::asio::ip::tcp::socket socket, bool secure);
-  // Finds out who the client is, then starts its session. On the shard.
-  boost::asio::awaitable<void> Welcome(size_t shard, boost::asio::ip::tcp::socket socket,
-                                       std::shared_ptr<ssl_ctx_st> certificate,
-                                       Session::Options options);
-
-  node::Node& node_;
   UdpPorts udp_ports_;
-  Pulls pulls_;
   Multicast multicast_;
   std::vector<std::unique_ptr<SessionShard>> shards_;
-  std::optional<Acceptor> acceptor_;
-  transport::SecurePort secure_;
-  uint16_t port_ = 0;
-  node::ClientLimits limits_;
-  std::atomic<uint32_t> connections_{0};
-  std::atomic<uint32_t> told_full_{0};  // those that are only told that there are too many
-  std::atomic<bool> draining_{false};
+  Relays relays_{node_, shards_, udp_ports_, [this] { return draining(); }};
 };
 
 }  // namespace millrace::rtsp

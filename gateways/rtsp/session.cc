@@ -1,11 +1,6 @@
 #include "gateways/rtsp/session.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <utility>
 
@@ -16,46 +11,19 @@
 namespace millrace::rtsp {
 namespace {
 
-namespace asio = boost::asio;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
-
-// Reads before another session gets its turn.
-constexpr int kMaxReads = 8;
-// Answers that a client leaves unread before it is taken for dead or hostile.
-constexpr size_t kMaxUnsent = 256 * 1024;
-constexpr auto kHangUpTime = std::chrono::seconds(1);
-// Of a publisher that is ahead of its time, so that little media comes at once between pauses.
-constexpr size_t kPacedRead = 16 * 1024;
-constexpr milliseconds kMinPause{20};
-
-// Shares of the connection where there is room for it, else why not in `refusal`.
-node::ClientLimits::Shares Enter(node::Node& node, node::ClientLimits* limits,
-                                 const std::string& address, std::string& refusal) {
-  if (limits == nullptr || !refusal.empty()) return {};
-  const auto configuration = node.configuration();
-  auto shares = limits->Connect(address, configuration->limits());
-  if (shares) return *std::move(shares);
-  node::CountRefusal(node.metrics(), "rtsp", "connections_per_address");
-  refusal = "your address has as many connections as it may have (" +
-            std::to_string(configuration->limits().connections_per_address()) +
-            "): close one, or ask the operator";
-  return {};
-}
 
 int64_t NanosecondsOf(Clock::time_point time) {
   return std::chrono::duration_cast<nanoseconds>(time.time_since_epoch()).count();
 }
 
-ServerOptions OptionsFrom(const Session::Options& session, bool secure, const std::string& address,
-                          const std::string& refusal) {
-  const v1::RtspSettings& settings = session.settings;
+// `may_udp`: a balancer passes no datagrams on; who wants TLS wants no media in the clear.
+ServerOptions OptionsFrom(const v1::RtspSettings& settings, bool may_udp,
+                          const std::string& address, const std::string& refusal) {
   ServerOptions options;
-  // A balancer passes no datagrams on; who wants TLS wants no media in the clear.
-  options.transport.udp = session.udp_ports != nullptr && !session.behind_balancer && !secure &&
-                          ParsePortRange(settings.udp_ports()).has_value();
-  options.transport.multicast =
-      options.transport.udp && session.multicast != nullptr && settings.multicast_groups() != "off";
+  options.transport.udp = may_udp && ParsePortRange(settings.udp_ports()).has_value();
+  options.transport.multicast = options.transport.udp && settings.multicast_groups() != "off";
   options.transport.peer_address = address;
   options.timeout_s = std::max<int64_t>(settings.session_timeout() / 1000, 1);
   options.grace_s = (options.timeout_s + 1) / 2;
@@ -66,88 +34,22 @@ ServerOptions OptionsFrom(const Session::Options& session, bool secure, const st
 }  // namespace
 
 Session::Session(SessionShard& shard, std::unique_ptr<transport::Transport> transport,
-                 Options options)
-    : shard_(shard),
-      node_(shard.node()),
-      transport_(std::move(transport)),
-      options_(std::move(options)),
-      address_(options_.client.address.ToString()),
-      peer_(options_.client.ToString()),
-      refusal_(options_.refusal),
-      connection_shares_(Enter(node_, options_.limits, address_, refusal_)),
-      conversation_(OptionsFrom(options_, transport_->secure(), address_, refusal_), OpenSslRandom,
-                    NanosecondsOf(Clock::now())),
-      since_(Clock::now()) {}
+                 Options options, UdpPorts& udp_ports, Multicast& multicast)
+    : node::ClientSession(shard, std::move(transport), std::move(options)),
+      settings_(node().configuration()->rtsp()),
+      udp_ports_(udp_ports),
+      multicast_(multicast),
+      conversation_(
+          OptionsFrom(settings_, !behind_balancer_ && !transport_->secure(), address_, refusal_),
+          OpenSslRandom, NanosecondsOf(Clock::now())) {}
 
 Session::~Session() = default;
 
-void Session::Start() {
-  shard_.Watch(*this);
-  asio::co_spawn(transport_->socket().get_executor(), Run(shared_from_this()), asio::detached);
-}
+void Session::Heard() { conversation_.Heard(NanosecondsOf(Clock::now())); }
 
-// The argument lives in the coroutine's frame, and with it the session.
-asio::awaitable<void> Session::Run(std::shared_ptr<Session> self) { co_await self->Serve(); }
-
-asio::awaitable<void> Session::Serve() {
-  while (phase_ != Phase::kDone) {
-    const boost::system::error_code error = co_await transport_->WaitReadable();
-    if (error || phase_ == Phase::kDone || !ReadAvailable()) break;
-    while (pause_.count() > 0) {
-      if (!pace_timer_) pace_timer_.emplace(transport_->socket().get_executor());
-      pace_timer_->expires_after(std::max<nanoseconds>(pause_, kMinPause));
-      (void)co_await pace_timer_->async_wait(asio::as_tuple(asio::use_awaitable));
-      if (publication_ != nullptr) publication_->Excuse(Clock::now());
-      TooFast();
-    }
-  }
-  Abort(publication_ != nullptr ? "connection_lost" : "client_closed");
-}
-
-// False where the connection is over.
-bool Session::ReadAvailable() {
-  const std::span<uint8_t> buffer = shard_.buffer();
-  for (int i = 0; i < kMaxReads && phase_ != Phase::kDone; ++i) {
-    boost::system::error_code error;
-    const size_t most = paced_ ? kPacedRead : buffer.size();
-    const size_t size = transport_->ReadSome(buffer.first(most), error);
-    // TLS yields record by record, however much there is.
-    const bool drained = error || (size < most && !transport_->secure());
-    // It is not us any more whom the publisher waits for.
-    if (drained && std::exchange(paced_, false)) Flush();
-    if (error == asio::error::would_block) return true;
-    if (error) return false;
-    const bool counted = CountRead(size);
-    // What comes after the last word is read only so that closing does not reset the connection
-    // before the client has read that word.
-    if (phase_ == Phase::kOpen) {
-      conversation_.Append(buffer.first(size), NanosecondsOf(Clock::now()));
-      Work();
-    }
-    if (!counted) CountRead(size);  // it held the request that opened the record
-    if (TooFast() || drained) return true;
-  }
-  return true;
-}
-
-bool Session::TooFast() {
-  pause_ =
-      publication_ != nullptr && phase_ == Phase::kOpen ? publication_->Wait() : nanoseconds(0);
-  if (pause_.count() == 0) return false;
-  paced_ = true;
-  if (!std::exchange(pace_told_, true)) {
-    node_.logger().Info("a publisher is ahead of real time and is read no faster than allowed",
-                        {{"session", record_->id()},
-                         {"stream", target_.stream},
-                         {"speed_percent", publication_->settings().ingest_speed_limit()}});
-  }
-  return true;
-}
-
-bool Session::CountRead(size_t size) {
-  if (record_ == nullptr) return false;
-  record_->bytes_in.fetch_add(size, std::memory_order_relaxed);
-  return true;
+void Session::Receive(media::Bytes bytes) {
+  conversation_.Append(bytes, NanosecondsOf(Clock::now()));
+  Work();
 }
 
 void Session::Work() {
@@ -156,11 +58,11 @@ void Session::Work() {
     if (!event.ok()) {
       const std::string name = media::FaultName(event.status());
       if (shard_.CountError(name)) {
-        node_.logger().Warning("protocol error",
-                               {{"address", peer_},
-                                {"error", name},
-                                {"detail", event.status().message()},
-                                {"user_agent", std::string(conversation_.user_agent())}});
+        node().logger().Warning("protocol error",
+                                {{"address", peer_},
+                                 {"error", name},
+                                 {"detail", event.status().message()},
+                                 {"user_agent", std::string(conversation_.user_agent())}});
       }
       CloseGently("protocol_error", true);
       return;
@@ -173,35 +75,21 @@ void Session::Work() {
   BeginPlay();
 }
 
-void Session::On(TurnedAway&) {
-  if (shard_.MayLog()) {
-    node_.logger().Info("connection refused", {{"address", peer_}, {"reason", refusal_}});
-  }
-  CloseGently("refused");
-}
+void Session::On(TurnedAway&) { TurnAway(); }
 
 void Session::On(MediaPacket& event) {
   if (publication_ == nullptr) return;  // a player's report
   const absl::Status status =
       publication_->OnPacket(event.media, event.rtcp, event.packet, Clock::now());
   if (!status.ok() && shard_.CountError(media::FaultName(status))) {
-    node_.logger().Warning("media was not understood", {{"session", record_->id()},
-                                                        {"stream", target_.stream},
-                                                        {"error", media::FaultName(status)}});
+    node().logger().Warning("media was not understood", {{"session", record_->id()},
+                                                         {"stream", target_.stream},
+                                                         {"error", media::FaultName(status)}});
   }
 }
 
-void Session::Reproach(const char* name) {
-  if (shard_.CountError(name)) {
-    node_.logger().Info("connection timed out", {{"address", peer_}, {"error", name}});
-  }
-}
-
-void Session::Tick(Clock::time_point now) {
-  if (phase_ == Phase::kDone) return;
-  if (phase_ == Phase::kClosing) {
-    if (now - since_ >= kHangUpTime) Abort("client_closed");
-  } else if (publication_ != nullptr && pause_.count() > 0) {
+void Session::OnTick(Clock::time_point now) {
+  if (publication_ != nullptr && pause_.count() > 0) {
     TickPublisher(now);  // is not read, and so not heard
   } else if (const absl::Status heard = conversation_.OnTimer(NanosecondsOf(now)); !heard.ok()) {
     Reproach(RtspErrorName(RtspError::kSessionTimeout));
@@ -216,10 +104,10 @@ void Session::Tick(Clock::time_point now) {
 void Session::TickWaiting(Clock::time_point now) {
   const auto past = [&](uint32_t ms) { return now - since_ >= milliseconds(ms); };
   if (!conversation_.greeted()) {
-    if (!past(options_.settings.handshake_timeout())) return;
+    if (!past(settings_.handshake_timeout())) return;
     Reproach(RtspErrorName(RtspError::kHandshakeTimeout));
     Abort("handshake_timeout");
-  } else if (!paused_ && past(options_.settings.idle_timeout())) {
+  } else if (!paused_ && past(settings_.idle_timeout())) {
     Reproach(RtspErrorName(RtspError::kIdleTimeout));
     CloseGently("idle");
   }
@@ -238,83 +126,10 @@ void Session::Flush() {
   }
 }
 
-void Session::Write(std::vector<uint8_t> bytes) {
-  size_t sent = 0;
-  if (!is_writing_) {
-    boost::system::error_code error;
-    sent = transport_->WriteSome(bytes, error);  // 0 where it would block or is broken
-    if (record_ != nullptr) record_->bytes_out.fetch_add(sent, std::memory_order_relaxed);
-  }
-  if (sent == bytes.size()) return;
-  waiting_.insert(waiting_.end(), bytes.begin() + static_cast<std::ptrdiff_t>(sent), bytes.end());
-  if (waiting_.size() > kMaxUnsent) {
-    Abort("too_slow");
-  } else if (!is_writing_) {
-    WriteMore();
-  }
-}
-
-void Session::WriteMore() {
-  is_writing_ = true;
-  transport_->WaitWritable([self = shared_from_this()](const boost::system::error_code& error) {
-    self->is_writing_ = false;
-    if (self->phase_ != Phase::kDone) self->Writable(error);
-  });
-}
-
-void Session::Writable(const boost::system::error_code& waited) {
-  boost::system::error_code error = waited;
-  size_t sent = 0;
-  if (!error) sent = transport_->WriteSome(waiting_, error);
-  if (error && error != asio::error::would_block) {
-    Abort(publication_ != nullptr ? "connection_lost" : "client_closed");
-    return;
-  }
-  if (record_ != nullptr) record_->bytes_out.fetch_add(sent, std::memory_order_relaxed);
-  waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(sent));
-  if (waiting_.empty()) {
-    std::vector<uint8_t>().swap(waiting_);
-    Drained();
-  } else {
-    WriteMore();
-  }
-}
-
-void Session::Drained() {
-  if (phase_ == Phase::kClosing) {
-    transport_->ShutdownSend();
-  } else {
-    BeginPlay();
-  }
-}
-
-void Session::CloseGently(const char* reason, bool lost) {
-  if (phase_ != Phase::kOpen) return;
-  EndRole(reason, lost);
-  phase_ = Phase::kClosing;
-  if (pace_timer_) pace_timer_->cancel();
-  since_ = Clock::now();
-  Flush();
-  if (phase_ == Phase::kClosing && !is_writing_) Drained();
-}
-
-void Session::Abort(const char* reason) {
-  if (phase_ == Phase::kDone) return;
-  EndRole(reason, true);
-  phase_ = Phase::kDone;
-  if (pace_timer_) pace_timer_->cancel();
-  shard_.Unwatch(*this);
-  boost::system::error_code ignored;
-  transport_->socket().close(ignored);
-  if (options_.on_end) options_.on_end();
-}
-
-void Session::EndRole(const char* reason, bool lost) {
+void Session::LeaveRole(bool lost) {
   if (publication_ != nullptr) {
     publication_->Close(lost);
     publication_.reset();
-    publisher_shares_.clear();
-    paced_ = false;
   }
   query_.reset();
   viewer_.reset();
@@ -322,7 +137,6 @@ void Session::EndRole(const char* reason, bool lost) {
   group_.reset();
   grouped_ = false;
   viewer_ending_ = play_pending_ = false;
-  CloseRecord(reason);
 }
 
 }  // namespace millrace::rtsp

@@ -3,10 +3,8 @@
 // Publication or a player to a Viewer. Lives and dies on its shard; kept alive by its own coroutine
 // and by writes.
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/ip/address.hpp>
 #include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -24,70 +22,41 @@
 #include "gateways/rtsp/udp_pair.h"
 #include "gateways/rtsp/udp_sink.h"
 #include "millrace/v1/config.pb.h"
-#include "runtime/log/log.h"
-#include "runtime/net/ip_address.h"
-#include "runtime/node/client_limits.h"
-#include "runtime/rpc/session_registry.h"
+#include "runtime/node/client_session.h"
 #include "runtime/stream/viewer.h"
-#include "runtime/transport/transport.h"
 
 namespace millrace::rtsp {
 
-class Session final : public std::enable_shared_from_this<Session>,
+using node::Clock;
+
+class Session final : public node::ClientSession,
                       private stream::IngestObserver,
                       private stream::ViewerObserver {
  public:
-  struct Options {
-    v1::RtspSettings settings;
-    std::string refusal;  // the server is full: what whoever connects is told
-    node::ClientLimits* limits = nullptr;
-    net::Endpoint client;  // the other end of the connection, or whom a balancer speaks for
-    bool behind_balancer = false;
-    // Outlive the session. Null: TCP alone.
-    UdpPorts* udp_ports = nullptr;
-    Multicast* multicast = nullptr;
-    // Publishers are cut to move elsewhere, so that their streams keep their viewers.
-    std::function<bool()> draining;
-    std::function<void()> on_end;  // once, on the shard
-  };
-
-  Session(SessionShard& shard, std::unique_ptr<transport::Transport> transport, Options options);
+  // `udp_ports` and `multicast` outlive the session.
+  Session(SessionShard& shard, std::unique_ptr<transport::Transport> transport, Options options,
+          UdpPorts& udp_ports, Multicast& multicast);
   ~Session() override;
 
-  void Start();
-  void Tick(Clock::time_point now);
-
  private:
-  enum class Phase {
-    kOpen,
-    kClosing,  // the last bytes are on their way; waits for the peer to hang up, a second at most
-    kDone,
-  };
-
   // --- session.cc: the connection ---
-  static boost::asio::awaitable<void> Run(std::shared_ptr<Session> self);
-  boost::asio::awaitable<void> Serve();
-  bool ReadAvailable();
-  // Whether the publisher is ahead of what it may be; sets pause_.
-  bool TooFast();
-  // Adds to the record's bytes; false where there is none.
-  bool CountRead(size_t size);
-  void Work();
-  // What a peer that never got as far as a session did wrong: counted by name, now and then logged.
-  void Reproach(const char* name);
-  void TickWaiting(Clock::time_point now);
+  // node::ClientSession
+  void Receive(media::Bytes bytes) override;
+  void Flush() override;
+  void OnDrained() override { BeginPlay(); }
+  void OnTick(Clock::time_point now) override;
+  void LeaveRole(bool lost) override;
+  void Kick(const rpc::KickOrder& order) override;
+  bool publishing() const override { return publication_ != nullptr; }
+  std::chrono::nanoseconds HoldBack() override { return publication_->Wait(); }
+  uint32_t SpeedLimit() const override { return publication_->settings().ingest_speed_limit(); }
+  void Excuse(Clock::time_point now) override { publication_->Excuse(now); }
 
-  // Sends what the conversation has to say, by the viewer where there is one.
-  void Flush();
-  void Write(std::vector<uint8_t> bytes);
-  void WriteMore();
-  void Writable(const boost::system::error_code& error);
-  void Drained();
-  // Ends publishing or playing, sends what is left to say, and hangs up. `lost`: a publisher may
-  // come back.
-  void CloseGently(const char* reason, bool lost = false);
-  void Abort(const char* reason);
-  void EndRole(const char* reason, bool lost);
+  std::weak_ptr<Session> WeakThis() {
+    return std::static_pointer_cast<Session>(shared_from_this());
+  }
+  void Work();
+  void TickWaiting(Clock::time_point now);
 
   void On(TurnedAway& event);
   void On(MediaPacket& event);
@@ -97,14 +66,11 @@ class Session final : public std::enable_shared_from_this<Session>,
   bool Refused(const Target& target);
   // Whether who publishes `target` said who it is, where it must; else the request is answered.
   bool LoggedIn(const Target& target);
-  void OpenRecord(const Target& target, v1::Role role);
-  void CloseRecord(const char* reason);
-  void Kick(const rpc::KickOrder& order);
+  void Begin(const Target& target, v1::Role role);
 
   // --- session_publish.cc ---
   void On(AnnounceRequest& event);
   void On(RecordRequest& event);
-  bool TakePublisherShares();
   void SendReports(Clock::time_point now);
   void TickPublisher(Clock::time_point now);
   // stream::IngestObserver
@@ -147,23 +113,18 @@ class Session final : public std::enable_shared_from_this<Session>,
   void DropSink();
   void StartInputs();
   void CloseUdp();
+  // The client is there: it sent a datagram.
+  void Heard();
   void OnDatagram(size_t media, bool rtcp, media::Bytes datagram);
   // Our own end of the connection, which packets come from.
   boost::asio::ip::address LocalAddress() const;
 
-  SessionShard& shard_;
-  node::Node& node_;
-  const std::unique_ptr<transport::Transport> transport_;
-  const Options options_;
-  const std::string address_;  // "ip"
-  const std::string peer_;     // "ip:port"
-  std::string refusal_;        // why nothing is served; set by what makes the shares
-  node::ClientLimits::Shares connection_shares_;
-  ServerConversation conversation_;
-  Phase phase_ = Phase::kOpen;
-  Clock::time_point since_;  // of the state that time-outs count from
+  SessionShard& shard() { return static_cast<SessionShard&>(shard_); }
 
-  std::shared_ptr<rpc::SessionRecord> record_;
+  const v1::RtspSettings settings_;
+  UdpPorts& udp_ports_;
+  Multicast& multicast_;
+  ServerConversation conversation_;
   Target target_;
   std::string user_;
   std::optional<ServerAuth> auth_;
@@ -174,12 +135,6 @@ class Session final : public std::enable_shared_from_this<Session>,
   bool granted_ = false;
   std::map<size_t, std::shared_ptr<UdpInput>> inputs_;  // by media
   Clock::time_point reported_;                          // to the publisher
-  node::ClientLimits::Shares publisher_shares_;
-  // While a publisher is ahead of its time: made when that first happens.
-  std::optional<boost::asio::steady_timer> pace_timer_;
-  std::chrono::nanoseconds pause_{0};
-  bool paced_ = false;
-  bool pace_told_ = false;
   // Playing.
   std::vector<PlayedTrack> described_;  // one a media
   std::vector<ServerConversation::Start> starts_;
@@ -198,9 +153,6 @@ class Session final : public std::enable_shared_from_this<Session>,
   bool grouped_ = false;     // plays what is sent to group_
   bool group_told_ = false;  // tells us when it ends
   bool paused_ = false;      // by a client that may go on
-
-  std::vector<uint8_t> waiting_;  // what the socket did not take at once
-  bool is_writing_ = false;
 };
 
 }  // namespace millrace::rtsp

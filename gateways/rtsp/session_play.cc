@@ -34,11 +34,11 @@ void Session::On(DescribeRequest& event) {
     return;
   }
   if (record_ == nullptr || event.target.stream != target_.stream) {
-    OpenRecord(event.target, v1::ROLE_VIEWER);
+    Begin(event.target, v1::ROLE_VIEWER);
   }
   target_ = event.target;
   query_ = std::make_unique<TrackQuery>(
-      node_, shard_.index(), *transport_, target_.stream, record_,
+      node(), shard_.index(), *transport_, target_.stream, record_,
       [this](const media::TrackSet& tracks, const std::string& text) { OnTracks(tracks, text); });
 }
 
@@ -72,11 +72,11 @@ void Session::TellWhatIsLeftOut(const media::TrackSet& tracks, const media::sdp:
     if (!offered && track.kind != media::TrackKind::kData) left_out.tracks.push_back(track);
   }
   if (left_out.tracks.empty()) return;
-  node_.logger().Info("a player does without tracks that RTP does not carry",
-                      {{"session", record_->id()},
-                       {"stream", target_.stream},
-                       {"address", peer_},
-                       {"codecs", CodecsOf(left_out)}});
+  node().logger().Info("a player does without tracks that RTP does not carry",
+                       {{"session", record_->id()},
+                        {"stream", target_.stream},
+                        {"address", peer_},
+                        {"codecs", CodecsOf(left_out)}});
 }
 
 void Session::On(PlayRequest&) { play_pending_ = true; }
@@ -85,7 +85,7 @@ void Session::On(PlayRequest&) { play_pending_ = true; }
 void Session::BeginPlay() {
   if (!play_pending_ || viewer_ != nullptr || is_writing_ || phase_ != Phase::kOpen) return;
   play_pending_ = paused_ = false;
-  if (record_ == nullptr) OpenRecord(target_, v1::ROLE_VIEWER);
+  if (record_ == nullptr) Begin(target_, v1::ROLE_VIEWER);
   if (group_ != nullptr && conversation_.setups().all().front().transport.multicast) {
     return PlayGroup();
   }
@@ -98,7 +98,7 @@ void Session::BeginPlay() {
   stream::ViewerOptions options;
   options.stream = target_.stream;
   options.protocol = "rtsp";
-  options.settings = node_.settings(target_.stream);
+  options.settings = node().settings(target_.stream);
   options.settings.clear_publishers();
   if (UsesUdp()) MakeSink();
   options.sink = sink_.get();
@@ -107,7 +107,7 @@ void Session::BeginPlay() {
   options.lane.make_muxer = [played = std::move(played)] {
     return std::make_unique<RtspMuxer>(played, OpenSslRandom);
   };
-  viewer_ = node_.feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
+  viewer_ = node().feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
 }
 
 // Since the player began; timestamps go on behind a pause.
@@ -134,14 +134,11 @@ void Session::OnPlace(const stream::ViewerStart& start) {
 }
 
 std::vector<uint8_t> Session::OnStart(const media::TrackSet&) {
-  node_.logger().Info("playing", {{"session", record_->id()},
-                                  {"stream", target_.stream},
-                                  {"address", peer_},
-                                  {"user_agent", std::string(conversation_.user_agent())}});
+  LogRole("playing", conversation_.user_agent());
   conversation_.StartPlay(starts_, start_ms_ * media::kNsPerMs);
   std::vector<ServerConversation::Start>().swap(starts_);
   // Requests behind PLAY waited for this; they are answered between two units.
-  boost::asio::post(shard_.context(), [weak = weak_from_this()] {
+  boost::asio::post(shard_.context(), [weak = WeakThis()] {
     if (const auto self = weak.lock()) self->Work();
   });
   return BytesForViewer();

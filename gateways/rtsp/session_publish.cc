@@ -50,11 +50,11 @@ void Session::On(AnnounceRequest& event) {
   }
   if (!left_out.empty()) {
     shard_.CountError(RtspErrorName(RtspError::kUnsupportedCodec));
-    node_.logger().Warning("media are left out: their codecs are not carried",
-                           {{"stream", event.target.stream},
-                            {"address", peer_},
-                            {"codecs", left_out},
-                            {"user_agent", std::string(conversation_.user_agent())}});
+    node().logger().Warning("media are left out: their codecs are not carried",
+                            {{"stream", event.target.stream},
+                             {"address", peer_},
+                             {"codecs", left_out},
+                             {"user_agent", std::string(conversation_.user_agent())}});
   }
   if (!any) {
     conversation_.Reject(415, "not supported: " + left_out +
@@ -73,8 +73,12 @@ void Session::On(RecordRequest&) {
     conversation_.StartRecord();
     return;
   }
-  if (!TakePublisherShares()) return;
-  OpenRecord(target_, v1::ROLE_PUBLISHER);
+  if (const auto full = TakePublisherShares(target_.stream)) {
+    conversation_.Reject(453, *full);
+    CloseGently("refused");
+    return;
+  }
+  Begin(target_, v1::ROLE_PUBLISHER);
   granted_ = false;
   since_ = Clock::now();
   uint8_t ssrc[4];
@@ -84,31 +88,8 @@ void Session::On(RecordRequest&) {
   options.ssrc = media::ByteReader(ssrc).U32();
   stream::IngestObserver& observer = *this;
   publication_ =
-      std::make_unique<Publication>(node_, shard_.context(), std::move(options), observer);
+      std::make_unique<Publication>(node(), shard_.context(), std::move(options), observer);
   StartInputs();
-}
-
-bool Session::TakePublisherShares() {
-  if (options_.limits == nullptr) return true;
-  const auto configuration = node_.configuration();
-  const v1::LimitSettings& limits = configuration->limits();
-  auto [shares, full] = options_.limits->Publish(address_, limits);
-  if (full == nullptr) {
-    publisher_shares_ = std::move(shares);
-    return true;
-  }
-  node::CountRefusal(node_.metrics(), "rtsp", full);
-  node_.logger().Info("publish refused",
-                      {{"stream", target_.stream}, {"address", peer_}, {"reason", full}});
-  const bool whole_node = std::string_view(full) == "streams_per_node";
-  conversation_.Reject(
-      453, whole_node
-               ? "this server takes no more than " + std::to_string(limits.streams_per_node()) +
-                     " streams: try another one, or again later"
-               : "your address publishes as many streams as it may (" +
-                     std::to_string(limits.publishers_per_address()) + "): end one first");
-  CloseGently("refused");
-  return false;
 }
 
 void Session::TickPublisher(Clock::time_point now) {
@@ -148,20 +129,13 @@ void Session::SendReports(Clock::time_point now) {
 
 void Session::OnAccepted() {
   granted_ = true;
-  node_.logger().Info("publishing", {{"session", record_->id()},
-                                     {"stream", target_.stream},
-                                     {"address", peer_},
-                                     {"user_agent", std::string(conversation_.user_agent())}});
+  LogRole("publishing", conversation_.user_agent());
   conversation_.StartRecord();
   Work();
 }
 
 void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
-  const bool replaced = reason == v1::REFUSAL_REPLACED || reason == v1::REFUSAL_FENCED;
-  const char* end = reason == v1::REFUSAL_KICKED ? "kicked" : replaced ? "replaced" : "refused";
-  node_.logger().Info(
-      "the router ends the publication",
-      {{"stream", target_.stream}, {"address", peer_}, {"end", end}, {"text", text}});
+  const char* end = LogClosed(reason, text);
   if (conversation_.waiting()) {
     conversation_.Reject(StatusOf(reason),
                          text.empty() ? "somebody else publishes this stream" : text);
@@ -170,12 +144,7 @@ void Session::OnClosed(v1::RefusalReason reason, const std::string& text) {
 }
 
 void Session::OnExcess(const char* name, const std::string& text) {
-  node::CountRefusal(node_.metrics(), "rtsp", name);
-  node_.logger().Warning("a publisher is beyond its limit", {{"session", record_->id()},
-                                                             {"stream", target_.stream},
-                                                             {"address", peer_},
-                                                             {"reason", name},
-                                                             {"detail", text}});
+  CountExcess(name, text);
   if (conversation_.waiting()) conversation_.Reject(453, text);
   CloseGently(name);
 }

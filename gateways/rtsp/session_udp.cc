@@ -1,7 +1,6 @@
 // What of a session travels as datagrams.
 
 #include <boost/asio/post.hpp>
-#include <chrono>
 #include <string>
 #include <utility>
 
@@ -32,22 +31,22 @@ bool Session::UsesUdp() const {
 
 // 461 makes a client go on to TCP, which is better than none.
 void Session::On(UdpSetupRequest& event) {
-  const auto range = ParsePortRange(options_.settings.udp_ports());
+  const auto range = ParsePortRange(settings_.udp_ports());
   uint16_t port = 0;
   if (event.record) {
-    auto pair = options_.udp_ports->Open(shard_.context(), LocalAddress(), *range);
+    auto pair = udp_ports_.Open(shard_.context(), LocalAddress(), *range);
     if (pair != nullptr) port = pair->port();
     OpenInput(event, std::move(pair));
   } else {
-    player_ports_ = shard_.PortsOfPlayers(*options_.udp_ports, LocalAddress(), *range);
+    player_ports_ = shard().PortsOfPlayers(udp_ports_, LocalAddress(), *range);
     if (player_ports_ != nullptr) port = player_ports_->pair()->port();
   }
   if (port == 0) {
-    node::CountRefusal(node_.metrics(), "rtsp", "udp_ports");
+    node::CountRefusal(node().metrics(), "rtsp", "udp_ports");
     conversation_.Reject(461, "no UDP port is free: use TCP");
     return;
   }
-  conversation_.AcceptUdp({port, static_cast<uint16_t>(port + 1)}, options_.settings.udp_address());
+  conversation_.AcceptUdp({port, static_cast<uint16_t>(port + 1)}, settings_.udp_address());
 }
 
 void Session::On(MulticastSetupRequest& event) {
@@ -56,11 +55,11 @@ void Session::On(MulticastSetupRequest& event) {
     request.tracks[i].channel = static_cast<uint8_t>(2 * i);
   }
   if (group_ == nullptr || group_->over()) {
-    group_ = options_.multicast->Join(std::move(request), options_.settings);
+    group_ = multicast_.Join(std::move(request), settings_);
     group_told_ = false;
   }
   if (group_ == nullptr) {
-    node::CountRefusal(node_.metrics(), "rtsp", "multicast_groups");
+    node::CountRefusal(node().metrics(), "rtsp", "multicast_groups");
     conversation_.Reject(461, "no multicast group is free: use UDP or TCP");
     return;
   }
@@ -73,17 +72,17 @@ void Session::On(MulticastSetupRequest& event) {
 void Session::PlayGroup() {
   grouped_ = true;
   conversation_.StartPlay({});
-  node_.logger().Info("playing", {{"session", record_->id()},
-                                  {"stream", target_.stream},
-                                  {"address", peer_},
-                                  {"group", group_->address()},
-                                  {"user_agent", std::string(conversation_.user_agent())}});
+  node().logger().Info("playing", {{"session", record_->id()},
+                                   {"stream", target_.stream},
+                                   {"address", peer_},
+                                   {"group", group_->address()},
+                                   {"user_agent", std::string(conversation_.user_agent())}});
   // What stands behind PLAY comes later, not within what PLAY came in.
-  asio::post(shard_.context(), [weak = weak_from_this()] {
+  asio::post(shard_.context(), [weak = WeakThis()] {
     if (const auto self = weak.lock()) self->Work();
   });
   if (std::exchange(group_told_, true)) return;
-  group_->Play([weak = weak_from_this(), &context = shard_.context()](const std::string& reason) {
+  group_->Play([weak = WeakThis(), &context = shard_.context()](const std::string& reason) {
     asio::post(context, [weak, reason] {
       if (const auto self = weak.lock()) self->OnGroupEnded(reason);
     });
@@ -110,7 +109,7 @@ void Session::OpenInput(const UdpSetupRequest& event, std::shared_ptr<UdpPair> p
     if (publication_ != nullptr) publication_->OnTimer(Clock::now());
   };
   inputs_[event.media] =
-      std::make_shared<UdpInput>(std::move(pair), shard_.datagrams(), std::move(options));
+      std::make_shared<UdpInput>(std::move(pair), shard().datagrams(), std::move(options));
 }
 
 // Media that comes before RECORD is answered waits in the sockets.
@@ -119,9 +118,7 @@ void Session::StartInputs() {
 }
 
 void Session::OnDatagram(size_t media, bool rtcp, media::Bytes datagram) {
-  conversation_.Heard(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
-          .count());
+  Heard();
   CountRead(datagram.size());
   MediaPacket packet{media, rtcp, media::Payload::Copy(datagram)};
   On(packet);
@@ -137,11 +134,7 @@ void Session::MakeSink() {
     to.channel = ChannelOf(setup);
     to.rtp = {peer, setup.transport.client_port->rtp};
     to.rtcp = {peer, setup.transport.client_port->rtcp};
-    player_ports_->Listen(to.rtcp, [this] {
-      conversation_.Heard(
-          std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch())
-              .count());
-    });
+    player_ports_->Listen(to.rtcp, [this] { Heard(); });
     destinations.push_back(std::move(to));
   }
   sink_ = std::make_unique<UdpSink>(player_ports_->pair(), std::move(destinations));

@@ -104,7 +104,7 @@ absl::Status AudioReader::Read(const TagPacket& packet, bool stereo, int64_t dts
     ++frames_without_config_;
     return absl::OkStatus();
   }
-  ReadFrame frame;
+  InputFrame frame;
   frame.track = id_;
   frame.flags = kClosedRandomAccess;
   frame.dts_ns = frame.pts_ns = dts_ns;

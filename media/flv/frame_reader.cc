@@ -18,7 +18,7 @@ absl::Status FrameReader::Read(TagType type, int64_t timestamp_ms, const Payload
   absl::Status status = type == TagType::kVideo ? ReadVideo(timestamp_ms, body, items)
                                                 : ReadAudio(timestamp_ms, body, items);
   for (size_t i = before, end = items.size(); i < end; ++i) {
-    if (const auto* frame = std::get_if<ReadFrame>(&items[i]); frame != nullptr) {
+    if (const auto* frame = std::get_if<InputFrame>(&items[i]); frame != nullptr) {
       script_.OnMedia(frame->dts_ns, items);
     }
   }

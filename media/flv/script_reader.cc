@@ -163,7 +163,7 @@ void ScriptReader::OnMedia(int64_t dts_ns, std::vector<Item>& items) {
 }
 
 void ScriptReader::Emit(int64_t dts_ns, std::vector<uint8_t> body, std::vector<Item>& items) const {
-  ReadFrame frame;
+  InputFrame frame;
   frame.track = kDataTrackId;
   frame.flags = kClosedRandomAccess;
   frame.dts_ns = frame.pts_ns = dts_ns;

@@ -76,7 +76,7 @@ absl::Status VideoReader::Read(const TagPacket& packet, bool key, int64_t dts_ns
     ++frames_without_config_;
     return absl::OkStatus();
   }
-  ReadFrame frame;
+  InputFrame frame;
   frame.track = id_;
   frame.dts_ns = dts_ns;
   frame.pts_ns = dts_ns + packet.composition_ms * kNsPerMs;

@@ -1,5 +1,6 @@
 #include "runtime/rpc/ban_list.h"
 
+#include <chrono>
 #include <utility>
 
 namespace millrace::rpc {
@@ -52,6 +53,13 @@ std::optional<std::string> BanList::Refusal(std::string_view stream, std::string
   const std::optional<v1::Ban> ban = Find(stream, address, user, now_unix_ms);
   if (!ban.has_value()) return std::nullopt;
   return ban->reason().empty() ? std::string("banned") : ban->reason();
+}
+
+std::optional<std::string> BanList::RefusalNow(std::string_view stream, std::string_view address,
+                                               std::string_view user) const {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return Refusal(stream, address, user,
+                 std::chrono::duration_cast<std::chrono::milliseconds>(now).count());
 }
 
 }  // namespace millrace::rpc

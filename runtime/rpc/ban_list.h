@@ -23,6 +23,9 @@ class BanList {
   // Its reason: why a session may not start.
   std::optional<std::string> Refusal(std::string_view stream, std::string_view address,
                                      std::string_view user, int64_t now_unix_ms) const;
+  // Likewise, as of now by the system's clock.
+  std::optional<std::string> RefusalNow(std::string_view stream, std::string_view address,
+                                        std::string_view user) const;
 
  private:
   mutable std::mutex mutex_;

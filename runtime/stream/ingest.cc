@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <utility>
+#include <variant>
 
 #include "runtime/stream/ingest_core.h"
 #include "runtime/stream/ingest_guard.h"
@@ -361,6 +362,17 @@ class IngestHandle : public Ingest {
 };
 
 }  // namespace
+
+void Ingest::Take(std::vector<media::InputItem>& items) {
+  for (media::InputItem& item : items) {
+    if (auto* track = std::get_if<media::Track>(&item)) {
+      SetTrack(std::move(*track));
+    } else {
+      Push(std::move(std::get<InputFrame>(item)));
+    }
+  }
+  items.clear();
+}
 
 std::unique_ptr<Ingest> Ingest::Start(bus::Client& bus, loop::Shards& shards,
                                       asio::io_context& shard, metrics::Registry& metrics,

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "media/base/payload.h"
-#include "media/frame/track.h"
+#include "media/frame/input_frame.h"
 #include "millrace/v1/config.pb.h"
 #include "runtime/bus/client.h"
 #include "runtime/loop/shards.h"
@@ -18,14 +18,7 @@
 
 namespace millrace::stream {
 
-// One access unit as a protocol read it.
-struct InputFrame {
-  uint8_t track = 0;
-  uint16_t flags = 0;  // random access, leading, non-reference, corrupt (media::FrameFlag)
-  int64_t dts_ns = 0;  // the client's own clock, already unwrapped
-  int64_t pts_ns = 0;
-  media::Payload payload;
-};
+using media::InputFrame;
 
 class IngestObserver {
  public:
@@ -63,6 +56,8 @@ class Ingest {
   // A track's first or changed configuration, in order with Push. Unchanged ones are ignored.
   virtual void SetTrack(media::Track track) = 0;
   virtual void Push(InputFrame frame) = 0;
+  // Both, in order; `items` is empty afterwards.
+  void Take(std::vector<media::InputItem>& items);
   // The settings have changed: takes over those that v1::AppSettings calls live (flush, audio_hold,
   // grace, grace_after_unpublish).
   virtual void SetSettings(const v1::AppSettings& settings) = 0;

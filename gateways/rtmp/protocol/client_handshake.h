@@ -25,9 +25,7 @@ class ClientHandshake {
 
  private:
   RandomBytes random_;
-  std::vector<uint8_t> hello_;  // S0 and S1, until answered
-  bool answered_ = false;
-  size_t final_left_ = kHandshakeSize;  // bytes of S2 to come
+  HandshakeInput input_;
 };
 
 }  // namespace millrace::rtmp

@@ -11,7 +11,6 @@ namespace {
 
 using media::Bytes;
 
-constexpr uint8_t kVersion = 3;
 constexpr size_t kDigestSize = sizeof(Digest);
 // Version of Flash Media Server that S1 claims: a zero would mean the simple handshake.
 constexpr std::array<uint8_t, 4> kServerVersion = {4, 5, 0, 1};
@@ -54,17 +53,18 @@ Digest BlockDigest(const HmacSha256& hmac, Bytes key, Bytes block, size_t offset
   return hmac(key, block.first(offset), block.subspan(offset + kDigestSize));
 }
 
-absl::StatusOr<bool> ServerHandshake::Consume(Bytes& bytes, std::vector<uint8_t>& out) {
+absl::StatusOr<bool> HandshakeInput::Consume(Bytes& bytes,
+                                             const std::function<void(Bytes hello)>& answer) {
   constexpr size_t kHelloSize = 1 + kHandshakeSize;
   if (!answered_ && !bytes.empty()) {
     const size_t size = std::min(kHelloSize - hello_.size(), bytes.size());
     hello_.insert(hello_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
     bytes = bytes.subspan(size);
-    if (hello_.front() != kVersion) {
+    if (hello_.front() != kHandshakeVersion) {
       return Fail(RtmpError::kHandshakeVersion, std::to_string(hello_.front()));
     }
     if (hello_.size() == kHelloSize) {
-      Answer(out);
+      answer(hello_);
       answered_ = true;
       std::vector<uint8_t>().swap(hello_);
     }
@@ -76,8 +76,12 @@ absl::StatusOr<bool> ServerHandshake::Consume(Bytes& bytes, std::vector<uint8_t>
   return final_left_ == 0;
 }
 
-bool ServerHandshake::Verify(Kind kind) {
-  const Bytes block = Bytes(hello_).subspan(1);
+absl::StatusOr<bool> ServerHandshake::Consume(Bytes& bytes, std::vector<uint8_t>& out) {
+  return input_.Consume(bytes, [&](Bytes hello) { Answer(hello, out); });
+}
+
+bool ServerHandshake::Verify(Kind kind, Bytes hello) {
+  const Bytes block = hello.subspan(1);
   const size_t offset = DigestOffset(kind, block);
   const Digest digest = BlockDigest(hmac_, PlayerKey(), block, offset);
   if (std::memcmp(digest.data(), block.data() + offset, kDigestSize) != 0) return false;
@@ -86,17 +90,18 @@ bool ServerHandshake::Verify(Kind kind) {
   return true;
 }
 
-void ServerHandshake::Answer(std::vector<uint8_t>& out) {
-  const Bytes block = Bytes(hello_).subspan(1);
+void ServerHandshake::Answer(Bytes hello, std::vector<uint8_t>& out) {
+  const Bytes block = hello.subspan(1);
   // Without a version there is no digest; some clients send a version and none either.
   const Bytes version = block.subspan(4, 4);
   const bool has_version =
       std::any_of(version.begin(), version.end(), [](uint8_t byte) { return byte != 0; });
-  const bool digest = has_version && (Verify(Kind::kKeyFirst) || Verify(Kind::kDigestFirst));
+  const bool digest =
+      has_version && (Verify(Kind::kKeyFirst, hello) || Verify(Kind::kDigestFirst, hello));
 
   const size_t start = out.size();
   out.resize(start + 1 + 2 * kHandshakeSize);
-  out[start] = kVersion;
+  out[start] = kHandshakeVersion;
   const std::span<uint8_t> first(out.data() + start + 1, kHandshakeSize);
   const std::span<uint8_t> second(out.data() + start + 1 + kHandshakeSize, kHandshakeSize);
   random_(first.subspan(8));

@@ -22,6 +22,24 @@ using HmacSha256 = std::function<Digest(media::Bytes key, media::Bytes first, me
 // Fills its argument with unpredictable bytes.
 using RandomBytes = std::function<void(std::span<uint8_t>)>;
 
+inline constexpr uint8_t kHandshakeVersion = 3;
+
+// What the peer's half of a handshake consists of, whichever half that is: version and hello (C0
+// and C1, S0 and S1), which are answered, then as many bytes again, which are not looked at.
+class HandshakeInput {
+ public:
+  // Takes what belongs to the handshake off the front of `bytes`, and calls `answer` with version
+  // and hello once they are complete. True when the rest is complete too. Fault:
+  // rtmp_handshake_version.
+  absl::StatusOr<bool> Consume(media::Bytes& bytes,
+                               const std::function<void(media::Bytes hello)>& answer);
+
+ private:
+  std::vector<uint8_t> hello_;  // until answered
+  bool answered_ = false;
+  size_t final_left_ = kHandshakeSize;
+};
+
 // C0 and C1 in, S0, S1 and S2 out; then C2, which is not verified (FFmpeg's would fail).
 class ServerHandshake {
  public:
@@ -41,14 +59,12 @@ class ServerHandshake {
   Kind kind() const { return kind_; }
 
  private:
-  void Answer(std::vector<uint8_t>& out);
-  bool Verify(Kind kind);
+  void Answer(media::Bytes hello, std::vector<uint8_t>& out);
+  bool Verify(Kind kind, media::Bytes hello);
 
   HmacSha256 hmac_;
   RandomBytes random_;
-  std::vector<uint8_t> hello_;  // C0 and C1, until answered
-  bool answered_ = false;
-  size_t final_left_ = kHandshakeSize;  // bytes of C2 to come
+  HandshakeInput input_;
   Kind kind_ = Kind::kSimple;
   Digest client_digest_{};
 };

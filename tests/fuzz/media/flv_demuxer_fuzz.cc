@@ -51,7 +51,7 @@ bool Same(const Result& a, const Result& b) {
 }
 
 // What came out can be written in every form that it has, and parses again.
-void RequireWritable(const media::Track& track, const media::flv::ReadFrame* read) {
+void RequireWritable(const media::Track& track, const media::InputFrame* read) {
   using namespace media::flv;
   const media::TrackSet set{1, {track}};
   for (const Form form : {Form::kAuto, Form::kLegacy, Form::kEnhanced}) {
@@ -100,7 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       tracks[track->id] = *track;
       RequireWritable(*track, nullptr);
     } else {
-      const auto& frame = std::get<media::flv::ReadFrame>(item);
+      const auto& frame = std::get<media::InputFrame>(item);
       tests::Require(tracks.contains(frame.track), "a frame comes behind its track");
       tests::Require(!frame.payload.empty(), "a frame has a payload");
       RequireWritable(tracks[frame.track], &frame);

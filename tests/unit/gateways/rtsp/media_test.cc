@@ -237,7 +237,7 @@ TEST(Receiver, GetsBackWhatAPlayerIsSent) {
   }
   int64_t last_dts = INT64_MIN;
   for (const auto& item : items) {
-    const auto* frame = std::get_if<ReceivedFrame>(&item);
+    const auto* frame = std::get_if<media::InputFrame>(&item);
     ASSERT_NE(frame, nullptr) << "tracks did not change";
     const auto data = frame->payload.bytes();
     seen.emplace_back(frame->track, std::vector<uint8_t>(data.begin(), data.end()));
@@ -268,9 +268,9 @@ TEST(Receiver, GetsBackH265AndOpus) {
     EXPECT_TRUE(receiver.OnPacket(media, frame.channel % 2 == 1, frame.payload, 0, items).ok());
   }
   ASSERT_EQ(items.size(), 2u);
-  const auto bytes = std::get<ReceivedFrame>(items[0]).payload.bytes();
+  const auto bytes = std::get<media::InputFrame>(items[0]).payload.bytes();
   EXPECT_EQ(std::vector<uint8_t>(bytes.begin(), bytes.end()), nal);
-  EXPECT_EQ(std::get<ReceivedFrame>(items[1]).payload.size(), 4u);
+  EXPECT_EQ(std::get<media::InputFrame>(items[1]).payload.size(), 4u);
 }
 
 TEST(Receiver, TakesParameterSetsFromThePackets) {
@@ -286,7 +286,7 @@ TEST(Receiver, TakesParameterSetsFromThePackets) {
   }
   ASSERT_EQ(items.size(), 2u);
   EXPECT_EQ(std::get<media::Track>(items[0]), Tracks().tracks[0]);
-  EXPECT_EQ(std::get<ReceivedFrame>(items[1]).track, 1);
+  EXPECT_EQ(std::get<media::InputFrame>(items[1]).track, 1);
 }
 
 // Packets of pictures: a key frame, then others, the one at 120 ms another key frame.
@@ -307,7 +307,7 @@ std::vector<Payload> PicturePackets() {
 std::vector<int64_t> PicturesAt(const std::vector<Receiver::Item>& items) {
   std::vector<int64_t> at;
   for (const auto& item : items) {
-    if (const auto* frame = std::get_if<ReceivedFrame>(&item)) {
+    if (const auto* frame = std::get_if<media::InputFrame>(&item)) {
       at.push_back((frame->pts_ns + kNsPerMs / 2) / kNsPerMs);
     }
   }

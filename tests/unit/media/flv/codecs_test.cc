@@ -69,7 +69,7 @@ class CodecsTest : public testing::Test {
   std::string Video(int64_t ms, const std::string& hex) { return Read(TagType::kVideo, ms, hex); }
   std::string Audio(int64_t ms, const std::string& hex) { return Read(TagType::kAudio, ms, hex); }
   const Track& TrackAt(size_t i) { return std::get<Track>(items_.at(i)); }
-  const ReadFrame& FrameAt(size_t i) { return std::get<ReadFrame>(items_.at(i)); }
+  const InputFrame& FrameAt(size_t i) { return std::get<InputFrame>(items_.at(i)); }
   std::vector<uint8_t> PayloadAt(size_t i) {
     const Bytes bytes = FrameAt(i).payload.bytes();
     return {bytes.begin(), bytes.end()};
@@ -362,7 +362,7 @@ TEST_P(RoundTripTest, InEachForm) {
   const std::vector<Item> first = ReadBodies(sample.type, {Hex(sample.header), Hex(sample.key)});
   ASSERT_EQ(first.size(), 2u);
   const Track& track = std::get<Track>(first[0]);
-  const ReadFrame& read = std::get<ReadFrame>(first[1]);
+  const InputFrame& read = std::get<InputFrame>(first[1]);
   Frame frame;
   frame.track = read.track;
   frame.flags = read.flags;
@@ -389,7 +389,7 @@ TEST_P(RoundTripTest, InEachForm) {
     const std::vector<Item> again = ReadBodies(sample.type, {SequenceStart(shown), body});
     ASSERT_EQ(again.size(), 2u);
     EXPECT_TRUE(std::get<Track>(again[0]) == track);
-    const ReadFrame& back = std::get<ReadFrame>(again[1]);
+    const InputFrame& back = std::get<InputFrame>(again[1]);
     EXPECT_EQ(back.flags, read.flags);
     EXPECT_EQ(back.dts_ns, read.dts_ns);
     EXPECT_EQ(back.pts_ns, read.pts_ns);

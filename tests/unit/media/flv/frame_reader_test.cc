@@ -33,7 +33,7 @@ class FrameReaderTest : public testing::Test {
   std::string Video(int64_t ms, const std::string& hex) { return Read(TagType::kVideo, ms, hex); }
   std::string Audio(int64_t ms, const std::string& hex) { return Read(TagType::kAudio, ms, hex); }
   const Track& TrackAt(size_t i) { return std::get<Track>(items_.at(i)); }
-  const ReadFrame& FrameAt(size_t i) { return std::get<ReadFrame>(items_.at(i)); }
+  const InputFrame& FrameAt(size_t i) { return std::get<InputFrame>(items_.at(i)); }
 
   FrameReader reader_;
   std::vector<Item> items_;

@@ -48,7 +48,7 @@ class ScriptsTest : public testing::Test {
   }
   // Of the last item, which is a data frame.
   std::vector<uint8_t> Body() {
-    const auto& frame = std::get<ReadFrame>(items_.back());
+    const auto& frame = std::get<InputFrame>(items_.back());
     EXPECT_EQ(frame.track, kDataTrackId);
     EXPECT_EQ(frame.dts_ns, frame.pts_ns);
     const Bytes bytes = frame.payload.bytes();
@@ -61,7 +61,7 @@ class ScriptsTest : public testing::Test {
     EXPECT_EQ(track.kind, TrackKind::kData);
     return track.config;
   }
-  int64_t Time() { return std::get<ReadFrame>(items_.back()).dts_ns / kNsPerMs; }
+  int64_t Time() { return std::get<InputFrame>(items_.back()).dts_ns / kNsPerMs; }
 
   FrameReader reader_;
   std::vector<Item> items_;
@@ -139,7 +139,7 @@ TEST_F(ScriptsTest, WhatComesFirstWaitsForTheMedia) {
   EXPECT_EQ(items_.size(), 1u);
   Read(TagType::kAudio, 5'000'000, Hex("af 01 2110"));
   ASSERT_EQ(items_.size(), 2u);
-  EXPECT_EQ(std::get<ReadFrame>(items_[0]).track, 2);
+  EXPECT_EQ(std::get<InputFrame>(items_[0]).track, 2);
   EXPECT_EQ(Body(), Amf({"onCuePoint", MakeObject({{"name", "ad"}})}));
   EXPECT_EQ(Time(), 5'000'000) << "the media's time, not 0";
 }

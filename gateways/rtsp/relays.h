@@ -1,7 +1,8 @@
 #pragma once
-// The pulls of an rtsp-gateway: makes sessions of what the node is told to fetch. Belongs to the
-// home shard.
+// What an rtsp-gateway fetches from other servers: attempts, handed to the shards in turn. Belongs
+// to the home shard.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,12 +14,12 @@
 
 namespace millrace::rtsp {
 
-class Pulls final : public relay::Factory {
+class Relays final : public relay::Factory {
  public:
-  // All outlive this.
-  Pulls(node::Node& node, const std::vector<std::unique_ptr<SessionShard>>& shards,
-        UdpPorts& udp_ports)
-      : node_(node), shards_(shards), udp_ports_(udp_ports) {}
+  // All outlive this. `draining`: any thread.
+  Relays(node::Node& node, const std::vector<std::unique_ptr<SessionShard>>& shards,
+         UdpPorts& udp_ports, std::function<bool()> draining)
+      : node_(node), shards_(shards), udp_ports_(udp_ports), draining_(std::move(draining)) {}
 
   std::vector<std::string> pull_schemes() const override { return {"rtsp", "rtsps"}; }
   std::vector<std::string> push_schemes() const override { return {}; }
@@ -29,6 +30,7 @@ class Pulls final : public relay::Factory {
   node::Node& node_;
   const std::vector<std::unique_ptr<SessionShard>>& shards_;
   UdpPorts& udp_ports_;
+  const std::function<bool()> draining_;
 };
 
 }  // namespace millrace::rtsp

@@ -1,18 +1,18 @@
-#include "gateways/rtmp/session_shard.h"
+#include "runtime/node/session_shard.h"
 
-#include <string>
+#include <memory>
 #include <vector>
 
-#include "gateways/rtmp/session.h"
+#include "runtime/node/client_session.h"
 
-namespace millrace::rtmp {
+namespace millrace::node {
 namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(250);
 
 }  // namespace
 
-void SessionShard::Watch(Session& session) {
+void SessionShard::Watch(ClientSession& session) {
   watched_.insert(&session);
   Arm();
 }
@@ -25,9 +25,9 @@ void SessionShard::Arm() {
     armed_ = false;
     if (error) return;
     // A tick may end its session, and with it others' entries stay valid, but the set changes.
-    std::vector<std::shared_ptr<Session>> sessions;
+    std::vector<std::shared_ptr<ClientSession>> sessions;
     sessions.reserve(watched_.size());
-    for (Session* session : watched_) sessions.push_back(session->shared_from_this());
+    for (ClientSession* session : watched_) sessions.push_back(session->shared_from_this());
     const Clock::time_point now = Clock::now();
     for (const auto& session : sessions) session->Tick(now);
     if (!watched_.empty()) Arm();
@@ -37,9 +37,9 @@ void SessionShard::Arm() {
 bool SessionShard::CountError(const std::string& name) {
   node_.metrics()
       .Counter("millrace_protocol_errors_total", "Breaches of protocol by peers, by name.",
-               {{"protocol", "rtmp"}, {"error", name}})
+               {{"protocol", protocol_}, {"error", name}})
       .Increment();
   return error_lines_.Allow(Clock::now()).has_value();
 }
 
-}  // namespace millrace::rtmp
+}  // namespace millrace::node

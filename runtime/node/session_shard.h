@@ -8,34 +8,35 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
+#include <string>
 #include <unordered_set>
 
-#include "millrace/v1/config.pb.h"
 #include "runtime/log/rate_limit.h"
 #include "runtime/node/node.h"
 
-namespace millrace::rtmp {
+namespace millrace::node {
 
-class Session;
+class ClientSession;
 using Clock = std::chrono::steady_clock;
 
 class SessionShard {
  public:
-  SessionShard(node::Node& node, size_t index)
-      : node_(node), index_(index), timer_(node.shards().at(index)) {}
+  // `protocol`: a literal, the metric label.
+  SessionShard(Node& node, size_t index, const char* protocol)
+      : node_(node), index_(index), protocol_(protocol), timer_(node.shards().at(index)) {}
 
-  node::Node& node() { return node_; }
+  Node& node() { return node_; }
   size_t index() const { return index_; }
+  const char* protocol() const { return protocol_; }
   boost::asio::io_context& context() { return node_.shards().at(index_); }
   // Free whenever nothing of a session runs: what is read is used up before the session yields. So
   // a connection that only plays costs no buffer.
   std::span<uint8_t> buffer() { return buffer_; }
 
-  // Sessions that want Tick() every 250 ms; those that play do not.
-  void Watch(Session& session);
-  void Unwatch(Session& session) { watched_.erase(&session); }
+  // Sessions that want Tick() every 250 ms.
+  void Watch(ClientSession& session);
+  void Unwatch(ClientSession& session) { watched_.erase(&session); }
 
   // Counts a breach of protocol; true (now and then) where it should be logged.
   bool CountError(const std::string& name);
@@ -45,13 +46,14 @@ class SessionShard {
  private:
   void Arm();
 
-  node::Node& node_;
+  Node& node_;
   const size_t index_;
+  const char* const protocol_;
   boost::asio::steady_timer timer_;
   bool armed_ = false;
-  std::unordered_set<Session*> watched_;
+  std::unordered_set<ClientSession*> watched_;
   log::RateLimit error_lines_;
   std::array<uint8_t, 128 * 1024> buffer_{};
 };
 
-}  // namespace millrace::rtmp
+}  // namespace millrace::node
