@@ -32,10 +32,22 @@ void Clock::Begin(TrackState& track, int64_t timestamp, int64_t arrival_ns) {
     started_ = true;
     first_arrival_ns_ = arrival_ns;
   }
+  track.anchor_timestamp = track.timestamp = timestamp;
+  track.arrival_ns = arrival_ns;
+  track.anchor_ns = track.ns = arrival_ns - first_arrival_ns_;
+  Place(track);
   track.started = true;
-  track.anchor_timestamp = timestamp;
-  track.anchor_ns = track.ns = track.latest_ns = arrival_ns - first_arrival_ns_;
+  track.latest_ns = track.ns;
   track.lead_ns = track.ns - arrival_ns;
+}
+
+void Clock::Place(TrackState& track) const {
+  const TrackState* other = Leading();
+  if (other == nullptr || !track.report.has_value()) return;
+  const int64_t correction = WallOffset(track) - WallOffset(*other);
+  if (!Plausible(track, *other, correction)) return;
+  track.anchor_ns += correction;
+  track.ns += correction;
 }
 
 // Time goes on as arrival says, and never back.
@@ -136,6 +148,13 @@ int64_t Clock::WallOffset(const TrackState& track) const {
   return track.report->wall_ns - Line(track, track.timestamp + ticks);
 }
 
+bool Clock::Plausible(const TrackState& track, const TrackState& other,
+                      int64_t correction_ns) const {
+  const int64_t skew =
+      (track.ns + correction_ns - track.arrival_ns) - (other.ns - other.arrival_ns);
+  return std::abs(skew) <= options_.max_skew_ns;
+}
+
 void Clock::Align() {
   const TrackState* leading = Leading();
   if (leading == nullptr) return;
@@ -143,10 +162,7 @@ void Clock::Align() {
     if (&track == leading || !track.started) continue;
     if (!track.report.has_value() || !track.trusted) continue;
     const int64_t error = WallOffset(track) - WallOffset(*leading);
-    // How the tracks would then stand to each other, against how they arrived.
-    const int64_t skew =
-        (track.ns + error - track.arrival_ns) - (leading->ns - leading->arrival_ns);
-    if (std::abs(skew) > options_.max_skew_ns) {
+    if (!Plausible(track, *leading, error)) {
       ++counters_.reports_ignored;
       track.pending_ns = 0;
       continue;

@@ -15,8 +15,10 @@ namespace millrace::media::rtp {
 // Each track counts from a random number; sender reports relate it to a wall clock (RFC 3550
 // §6.4.1). Until there are reports of two tracks, they stand to each other as their packets
 // arrived. Then the others are brought to where the leading one (audio, if there is any: its
-// listeners hear a step) says, slowly: a report never makes time step. Reports are believed as far
-// as they agree with those before and with arrival:
+// listeners hear a step) says, slowly: a report never makes time step. Only a track that begins when
+// it and another have been reported on already stands where the reports say at once: FFmpeg reports
+// before it sends anything. Reports are believed as far as they agree with those before and with
+// arrival:
 //
 //  - one whose wall clock jumps against the one before (devices that set their clock, once a second
 //    or once a day) voids all reports; time goes on as it was until each track has a new one, and
@@ -40,7 +42,8 @@ class Clock {
     int64_t slew_factor = 20;
   };
   struct Time {
-    int64_t ns = 0;  // of presentation; the first unit of all is at 0
+    // Of presentation; the first unit of all is at 0. Another track may begin a little before.
+    int64_t ns = 0;
     bool discontinuity = false;
   };
   struct Counters {
@@ -88,6 +91,8 @@ class Clock {
 
   int64_t Line(const TrackState& track, int64_t timestamp) const;
   void Begin(TrackState& track, int64_t timestamp, int64_t arrival_ns);
+  // Where the reports say, a track that begins.
+  void Place(TrackState& track) const;
   void Reanchor(TrackState& track, int64_t timestamp, int64_t arrival_ns);
   void Slew(TrackState& track, int64_t timestamp);
   // Whether the report fits the one before; if not, all reports are void.
@@ -95,6 +100,8 @@ class Clock {
   const TrackState* Leading() const;
   // The wall clock less the timeline, by the track's report.
   int64_t WallOffset(const TrackState& track) const;
+  // How the tracks would stand to each other after the correction, against how they arrived.
+  bool Plausible(const TrackState& track, const TrackState& other, int64_t correction_ns) const;
   void Align();
 
   const Options options_;

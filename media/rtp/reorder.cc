@@ -114,7 +114,8 @@ std::optional<int64_t> ReorderBuffer::NextDeadline() const {
   if (held_.empty()) return std::nullopt;
   int64_t oldest = held_.begin()->second.arrival_ns;
   for (const auto& [sequence, held] : held_) oldest = std::min(oldest, held.arrival_ns);
-  return oldest + options_.max_wait_ns;
+  const bool many = held_.size() >= options_.many_packets;
+  return oldest + (many ? options_.short_wait_ns : options_.max_wait_ns);
 }
 
 void ReorderBuffer::OnTimer(int64_t now_ns, std::vector<OrderedPacket>& out) {

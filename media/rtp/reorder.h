@@ -23,13 +23,17 @@ struct OrderedPacket {
   bool restart = false;
 };
 
-// Not thread-safe. Holds at most Options::max_packets, each for at most max_wait_ns behind a gap.
+// Not thread-safe. Holds at most Options::max_packets, each for at most max_wait_ns behind a gap, or
+// short_wait_ns where many_packets have come behind it: few packets a second take longer to overtake
+// one another.
 class ReorderBuffer {
  public:
   struct Options {
     // 0 over TCP: what is missing there was never sent, and nothing is held.
     size_t max_packets = 256;
-    int64_t max_wait_ns = 200 * kNsPerMs;
+    size_t many_packets = 64;
+    int64_t short_wait_ns = 200 * kNsPerMs;
+    int64_t max_wait_ns = 500 * kNsPerMs;
   };
   struct Counters {
     uint64_t received = 0;   // handed on or held, duplicates not counted

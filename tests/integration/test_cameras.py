@@ -173,7 +173,7 @@ def assert_decodes(stream, folder):
 # --- what goes wrong, and is said ---
 
 @pytest.mark.parametrize("profile,change,reason", [
-    ("hikvision", lambda url: url.replace("hik12345%2B", "wrong"), "401: wrong user or password"),
+    ("hikvision", lambda url: url.replace("hik12345%2B", "hik54321"), "401: wrong user or password"),
     ("tapo", lambda url: url.replace("cam%40home:p%40ss%3Aw%25rd%2F%23%3F@", ""), "401: the server wants a user"),
     ("plain", lambda url: url + "x", "404 Stream Not Found"),
     ("jpeg_only", lambda url: url, "no video or audio track that is supported; there is: video jpeg"),
@@ -186,7 +186,7 @@ def test_the_reason_of_a_failure_is_shown_without_secrets(cluster, cameras, prof
                               if p["stream"] == stream and reason in p.get("status", {}).get("reason", "")), None),
                 20, lambda: f"{reason}: {get_pull(cluster, stream)}")
     text = str(row) + cluster["rtsp0"].process.log() + cluster["control-plane"].process.log()
-    for secret in ("hik12345", "p@ss:w%rd", "p%40ss"):
+    for secret in ("hik12345", "hik54321", "p@ss:w%rd", "p%40ss"):
         assert secret not in text
     remove_pull(cluster, stream)
 

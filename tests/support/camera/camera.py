@@ -26,6 +26,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "lossy_relay")]
 import impairment as network  # noqa: E402
 import recording as recordings  # noqa: E402
 from commands import take_commands  # noqa: E402
+from login import Login  # noqa: E402
 from profiles import PROFILES, profile_with  # noqa: E402
 from server import Connection  # noqa: E402
 from udp import udp_pair  # noqa: E402
@@ -38,6 +39,7 @@ class Camera:
         self.profile, self.recording = profile, recording
         self.arguments = arguments
         self.speed, self.loops = arguments.speed, arguments.loops
+        self.login = Login(profile)
         self.silent = False
         self.connections = {}
         self.made = 0
@@ -59,6 +61,10 @@ class Camera:
         await stop.wait()
         commands.cancel()
         server.close()
+        serving = [connection.task for connection in self.connections.values()]
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
         self.emit("end", **self.counters())
 
     async def _on_connection(self, reader, writer):
@@ -66,6 +72,7 @@ class Camera:
         number = self.made
         self.emit("connected", connection=number, open=len(self.connections) + 1)
         connection = self.connections[number] = self.connection_class(self, number, reader, writer)
+        connection.task = asyncio.current_task()
         try:
             await connection.serve()
         finally:

@@ -13,7 +13,7 @@ def _md5(text):
 
 
 class Login:
-    """Of one connection."""
+    """Of one connection, or of a camera for all of them."""
 
     def __init__(self, profile):
         self.profile = profile

@@ -22,7 +22,7 @@ class Profile:
     password: str = ""
     auth: str = "digest"  # basic digest both sha256 (listed beside MD5)
     digest_uri: str = "any"  # any; request: the digest's uri must be the request line's
-    nonce_life: str = "connection"  # connection; method: another nonce for each method; request: for each request
+    nonce_life: str = "connection"  # connection; camera: one for all; method: another nonce for each method; request: for each request
     stale_flag: bool = True  # says so when a nonce was
     hangs_up_after_401: bool = False
     needs_user_agent: bool = False  # 401 without a challenge to whoever does not name itself
@@ -135,7 +135,7 @@ PROFILES = {
     "onvif_wrong_flag": Profile("the only sound says that it is a back channel", path="/profile1", back_channel="wrong",
                                 audio="pcma", audio_rate=8000),
     "uniview": Profile("Content-Location, folded headers, hangs up after 401", path="/unicast/c1/s0/live", user="admin",
-                       password="123456_A", base="location", folded_headers=True, hangs_up_after_401=True,
+                       password="123456_A", base="location", folded_headers=True, hangs_up_after_401=True, nonce_life="camera",
                        video="h265", aggregate=True),
     "vivotek": Profile("nothing for who does not name itself, remapped channels, one control that is missing",
                        path="/live.sdp", needs_user_agent=True, tcp_reply="remapped", audio="none", control="none",

@@ -21,7 +21,7 @@ class Connection:
     def __init__(self, camera, number, reader, writer):
         self.camera, self.profile, self.number = camera, camera.profile, number
         self.reader, self.writer = reader, writer
-        self.login = Login(self.profile)
+        self.login = camera.login if self.profile.nonce_life == "camera" else Login(self.profile)
         self.host = "%s:%d" % writer.get_extra_info("sockname")[:2]
         self.peer = writer.get_extra_info("peername")[0]
         self.medias = []

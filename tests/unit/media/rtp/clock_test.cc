@@ -97,6 +97,22 @@ TEST(Clock, ReportsBringTracksTogetherSlowly) {
   EXPECT_GT(camera.clock.counters().reports_used, 0u);
 }
 
+TEST(Clock, ReportsBeforeTheFirstUnitPlaceItAtOnce) {
+  Camera camera;
+  camera.BothReport();
+  camera.Run(1);
+  EXPECT_LE(std::abs(camera.video_ahead), kMs);
+  EXPECT_LE(camera.most_step, kMs);
+}
+
+TEST(Clock, ReportsThatCannotBePlaceNothing) {
+  Camera camera;
+  camera.VideoReport(20 * kSecond);
+  camera.AudioReport();
+  camera.Run(1);
+  EXPECT_EQ(camera.video_ahead, 300 * kMs);
+}
+
 TEST(Clock, OneTrackAloneHasNothingToFollow) {
   Camera camera;
   camera.Run(10, [&](int64_t) { camera.VideoReport(); });

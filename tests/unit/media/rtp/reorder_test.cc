@@ -110,6 +110,19 @@ TEST(Reorder, GivesUpAfterAWhile) {
   EXPECT_FALSE(buffer.NextDeadline().has_value());
 }
 
+TEST(Reorder, GivesUpEarlierWhereManyPacketsFollow) {
+  ReorderBuffer buffer({.many_packets = 3, .short_wait_ns = 40, .max_wait_ns = 100});
+  std::vector<OrderedPacket> out;
+  buffer.Push(Numbered(1), 0, out);
+  buffer.Push(Numbered(3), 50, out);
+  buffer.Push(Numbered(4), 60, out);
+  EXPECT_EQ(buffer.NextDeadline(), 150);
+  buffer.Push(Numbered(5), 70, out);
+  EXPECT_EQ(buffer.NextDeadline(), 90);
+  buffer.OnTimer(90, out);
+  EXPECT_EQ(Text(out), "1 3(1) 4 5");
+}
+
 TEST(Reorder, AnotherSourceIsARestart) {
   std::vector<OrderedPacket> out;
   ReorderBuffer udp({.max_packets = 8});
