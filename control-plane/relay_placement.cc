@@ -196,7 +196,7 @@ void RelayPlacement::PlanOne(const Key& key, const std::string& definition, cons
     Show(row, v1::RELAY_UNASSIGNED,
          now_ms < settled_ms_
              ? "the control plane has just started: nodes come back first"
-             : fmt::format("no node that can {} {}:// is ready: start an {}-gateway that can",
+             : fmt::format("no node that can {} {}:// is ready: start an {}-gateway",
                            key.first ? "push to" : "pull from", scheme,
                            scheme.starts_with("rtsp") ? "rtsp" : "rtmp"),
          now_ms);

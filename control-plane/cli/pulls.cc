@@ -133,8 +133,7 @@ std::vector<Command> PullCommands() {
        "add",
        "STREAM URL",
        "Fetch a stream from another server, from now on",
-       "rtmp:// and rtmps://; rtsp:// and rtsps:// are kept, but no gateway pulls them yet. One "
-       "gateway runs it, another takes over when that "
+       "rtmp://, rtmps://, rtsp:// and rtsps://. One gateway runs it, another takes over when that "
        "one goes, and\n"
        "what breaks is tried again. Pulls survive restarts. Passwords in the URL are shown to "
        "nobody afterwards.\n\n"
@@ -145,7 +144,8 @@ std::vector<Command> PullCommands() {
        "  --insecure               rtmps, rtsps: take any certificate\n"
        "  --replace                whatever is pulled under that name\n\n"
        "  millrace pull add live/news rtmp://origin.example/live/news\n"
-       "  millrace pull add live/rare rtmps://user:pass@other.example/live/rare --on-demand\n",
+       "  millrace pull add cams/gate 'rtsp://admin:secret@10.0.0.7/Streaming/Channels/101' "
+       "--on-demand\n",
        2,
        2,
        {"on-demand", "idle-timeout", "transport", "keep-alive", "insecure", "replace"},

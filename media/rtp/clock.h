@@ -15,10 +15,10 @@ namespace millrace::media::rtp {
 // Each track counts from a random number; sender reports relate it to a wall clock (RFC 3550
 // §6.4.1). Until there are reports of two tracks, they stand to each other as their packets
 // arrived. Then the others are brought to where the leading one (audio, if there is any: its
-// listeners hear a step) says, slowly: a report never makes time step. Only a track that begins when
-// it and another have been reported on already stands where the reports say at once: FFmpeg reports
-// before it sends anything. Reports are believed as far as they agree with those before and with
-// arrival:
+// listeners hear a step) says, slowly: a report never makes time step. Only a track that begins
+// when it and another have been reported on already stands where the reports say at once: FFmpeg
+// reports before it sends anything. Reports are believed as far as they agree with those before and
+// with arrival:
 //
 //  - one whose wall clock jumps against the one before (devices that set their clock, once a second
 //    or once a day) voids all reports; time goes on as it was until each track has a new one, and

@@ -23,9 +23,9 @@ struct OrderedPacket {
   bool restart = false;
 };
 
-// Not thread-safe. Holds at most Options::max_packets, each for at most max_wait_ns behind a gap, or
-// short_wait_ns where many_packets have come behind it: few packets a second take longer to overtake
-// one another.
+// Not thread-safe. Holds at most Options::max_packets, each for at most max_wait_ns behind a gap,
+// or short_wait_ns where many_packets have come behind it: few packets a second take longer to
+// overtake one another.
 class ReorderBuffer {
  public:
   struct Options {

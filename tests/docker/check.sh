@@ -1,19 +1,22 @@
 #!/usr/bin/env bash
 # Runs `docker-compose up` against a real Docker engine: publish, play, list, kick, scrape, scale, lose a gateway.
 #
-#   tests/docker/check.sh [--keep-data DIR]
+#   tests/docker/check.sh [--keep-data DIR] [--images-only]
 #
 # Uses the engine that answers; where none does and this is root, starts one of its own in a temporary folder (or DIR,
 # so that the next run need not build again) and stops it in the end. Where that cannot be: says SKIPPED, and why.
+# --images-only builds the images and goes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-data=''
-case ${1:-} in
-  '') ;;
-  --keep-data) data=${2:?--keep-data needs a folder} ;;
-  *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;
-esac
+data='' images_only=0
+while (($#)); do
+  case $1 in
+    --keep-data) data=$(realpath -m "${2:?--keep-data needs a folder}"); shift 2 ;;
+    --images-only) images_only=1; shift ;;
+    *) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;
+  esac
+done
 
 work=$(mktemp -d /tmp/millrace-docker.XXXXXX)
 engine=0 started=0 publisher=0 passed=0 failed=0
@@ -173,6 +176,11 @@ scraped() {
     jq -e '.data.result | length == 1'
 }
 
+if ((images_only)); then
+  say "building the images"
+  compose build
+  exit
+fi
 say "building the images and starting the cluster"
 started=1
 build_log=$work/build.log
