@@ -32,7 +32,7 @@ runtime=(
 test=(
   ffmpeg rtmpdump libnginx-mod-rtmp nginx-light
   gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-  gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp vlc-bin vlc-plugin-base
+  gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-rtsp vlc-bin vlc-plugin-base mpv motion nmap
   python3 python3-pytest python3-grpcio python3-protobuf python3-zmq
   prometheus jq curl shellcheck procps openssl chromium
 )
