@@ -17,7 +17,7 @@ streams: {"**/short": {grace: 1s}}
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster(SETTINGS)
+    return make_cluster(SETTINGS, rtsp=1)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def origin(make_cluster, tmp_path_factory):
     folder = tmp_path_factory.mktemp("origin-tls")
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
         "1", "-subj", "/CN=origin", "-out", folder / "c.pem", "-keyout", folder / "k.pem")
-    return make_cluster(SETTINGS + f"tls: {{certificate: {folder}/c.pem, key: {folder}/k.pem}}\n", rtmp=1, http=1)
+    return make_cluster(SETTINGS + f"tls: {{certificate: {folder}/c.pem, key: {folder}/k.pem}}\n", rtmp=1, http=1, rtsp=1)
 
 
 @pytest.fixture
@@ -190,14 +190,17 @@ def test_a_kick_with_a_ban_keeps_it_away(cluster, origin, relays, tools):
     relays.await_state("pull", "pulled/k", "RELAY_RUNNING")
 
 
-def test_certificates_are_looked_at(cluster, origin, relays, tools):
-    tools.source(origin.rtmp("live/t")).wait_publishing()
-    relays.pull("pulled/t", origin.rtmps("live/t"))
-    status = relays.await_state("pull", "pulled/t", "RELAY_BACKING_OFF")
+@pytest.mark.parametrize("scheme", ["rtmps", "rtsps"])
+def test_certificates_are_looked_at(cluster, origin, relays, tools, scheme):
+    stream = f"pulled/{scheme}"
+    url = getattr(origin, scheme)("live/" + scheme)
+    tools.source(origin.rtmp("live/" + scheme)).wait_publishing()
+    relays.pull(stream, url)
+    status = relays.await_state("pull", stream, "RELAY_BACKING_OFF")
     assert "certificate" in status["reason"], status
-    relays.pull("pulled/t", origin.rtmps("live/t"), "--insecure", "--replace")
-    relays.await_state("pull", "pulled/t", "RELAY_RUNNING")
-    tools.viewers(cluster.flv("pulled/t")).wait_playing().wait_frames(50)
+    relays.pull(stream, url, "--insecure", "--replace")
+    relays.await_state("pull", stream, "RELAY_RUNNING")
+    tools.viewers(cluster.flv(stream)).wait_playing().wait_frames(50)
 
 
 def test_secrets_are_told_to_nobody(cluster, origin, relays, tools):
