@@ -21,14 +21,8 @@ constexpr uint8_t kFuB = 29;
 constexpr uint8_t kStart = 0x80;
 constexpr uint8_t kEnd = 0x40;
 
-std::vector<std::vector<uint8_t>> Copies(const std::vector<Bytes>& sets) {
-  std::vector<std::vector<uint8_t>> copies;
-  for (Bytes set : sets) copies.emplace_back(set.begin(), set.end());
-  return copies;
-}
-
 // Types 0 and above 23 are no NAL units: as a payload they would mean something else.
-bool IsNal(Bytes nal) {
+bool IsNalH264(Bytes nal) {
   const unsigned type = nal[0] & 0x1f;
   return type > 0 && type < kStapA;
 }
@@ -84,7 +78,7 @@ absl::Status H264Depacketizer::TakeFuA(Bytes payload) {
 VideoDepacketizer::NalKind H264Depacketizer::Classify(Bytes nal) const {
   NalKind kind;
   const h264::NalType type = h264::TypeOf(nal);
-  kind.ignored = !IsNal(nal);
+  kind.ignored = !IsNalH264(nal);
   kind.sps = type == h264::NalType::kSps;
   kind.picture = type >= h264::NalType::kSlice && type <= h264::NalType::kIdrSlice;
   kind.reference = h264::RefIdcOf(nal) != 0;
@@ -102,8 +96,8 @@ absl::StatusOr<VideoDepacketizer::Read> H264Depacketizer::ReadUnit(const Payload
   read.payload = std::move(unit->payload);
   read.flags = unit->flags;
   read.has_picture = unit->has_picture;
-  read.in_band.sps = Copies(unit->sps);
-  read.in_band.pps = Copies(unit->pps);
+  read.in_band.sps = CopiesOf(unit->sps);
+  read.in_band.pps = CopiesOf(unit->pps);
   return read;
 }
 
@@ -116,34 +110,15 @@ absl::StatusOr<std::unique_ptr<Packetizer>> H264Packetizer::Create(const Track& 
   for (const auto* group : {&config->sps, &config->sps_extensions, &config->pps}) {
     sets.insert(sets.end(), group->begin(), group->end());
   }
-  return std::unique_ptr<Packetizer>(
-      new H264Packetizer(options, packetization_mode, h264::JoinLengthPrefixed(sets)));
+  return std::unique_ptr<Packetizer>(new H264Packetizer(options, packetization_mode, sets));
 }
 
 H264Packetizer::H264Packetizer(PacketizerOptions options, int mode,
-                               std::vector<uint8_t> parameter_sets)
-    : NalPacker({.nal_header_size = 1, .aggregate = mode != 0, .fragment = mode != 0}),
-      options_(options),
-      parameter_sets_(Payload::FromVector(std::move(parameter_sets))) {}
+                               const std::vector<Bytes>& parameter_sets)
+    : NalPacketizer(options, {.nal_header_size = 1, .aggregate = mode != 0, .fragment = mode != 0},
+                    parameter_sets) {}
 
-absl::StatusOr<PacketSet> H264Packetizer::Pack(const Frame& frame) {
-  auto nals = h264::SplitLengthPrefixed(frame.data(), 4);
-  if (!nals.ok()) return RtpFault(RtpError::kBadUnit);
-  std::erase_if(*nals, [](Bytes nal) { return !IsNal(nal); });
-  if (nals->empty()) return RtpFault(RtpError::kBadUnit);
-  PacketSetBuilder builder(options_.payload_type, TicksFromNs(frame.pts_ns, options_.clock_rate));
-  builder.Hold(frame.payload);
-  if (frame.random_access() || (frame.flags & kGradualRefreshStart) != 0) {
-    builder.Hold(parameter_sets_);
-    auto all = h264::SplitLengthPrefixed(parameter_sets_.bytes(), 4);
-    all->insert(all->end(), nals->begin(), nals->end());
-    nals = std::move(all);
-  }
-  if (!NalPacker::Pack(*nals, options_.MaxPayload(), builder)) {
-    return RtpFault(RtpError::kUnitTooLarge);
-  }
-  return builder.Finish();
-}
+bool H264Packetizer::IsNal(Bytes nal) const { return IsNalH264(nal); }
 
 std::vector<uint8_t> H264Packetizer::AggregateHeader(std::span<const Bytes> nals) const {
   // §5.7: F if any has it, the highest NRI of all.

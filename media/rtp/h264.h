@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "media/frame/track.h"
-#include "media/rtp/nal_packer.h"
+#include "media/rtp/nal_packetizer.h"
 #include "media/rtp/video.h"
 
 namespace millrace::media::rtp {
@@ -25,23 +25,20 @@ class H264Depacketizer final : public VideoDepacketizer {
   absl::StatusOr<Read> ReadUnit(const Payload& length_prefixed, bool marked_key) override;
 };
 
-// Parameter sets of the track stand before each point where a decoder may start. In mode 0 a NAL
-// unit beyond the packet size leaves as one large packet, up to what UDP holds, else kUnitTooLarge.
-class H264Packetizer final : public Packetizer, private NalPacker {
+// In mode 0 a NAL unit beyond the packet size leaves as one large packet, up to what UDP holds,
+// else kUnitTooLarge.
+class H264Packetizer final : public NalPacketizer {
  public:
   // `packetization_mode`: 0 or 1. Fails where the track's config does not parse.
   static absl::StatusOr<std::unique_ptr<Packetizer>> Create(const Track& track,
                                                             PacketizerOptions options,
                                                             int packetization_mode = 1);
-  absl::StatusOr<PacketSet> Pack(const Frame& frame) override;
 
  private:
-  H264Packetizer(PacketizerOptions options, int mode, std::vector<uint8_t> parameter_sets);
+  H264Packetizer(PacketizerOptions options, int mode, const std::vector<Bytes>& parameter_sets);
+  bool IsNal(Bytes nal) const override;
   std::vector<uint8_t> AggregateHeader(std::span<const Bytes> nals) const override;
   std::vector<uint8_t> FragmentHeader(Bytes nal, bool first, bool last) const override;
-
-  const PacketizerOptions options_;
-  const Payload parameter_sets_;  // behind 4-byte lengths
 };
 
 }  // namespace millrace::media::rtp

@@ -24,17 +24,11 @@ constexpr size_t kDond = 1;  // of a difference
 unsigned PayloadType(Bytes payload) { return (payload[0] >> 1) & 0x3f; }
 
 // Types above 47 are no NAL units: as a payload they would mean something else.
-bool IsNal(Bytes nal) { return nal.size() > kHeader && PayloadType(nal) < kAggregation; }
+bool IsNalH265(Bytes nal) { return nal.size() > kHeader && PayloadType(nal) < kAggregation; }
 
 // The first byte of a header with another type.
 uint8_t WithType(uint8_t first, unsigned type) {
   return static_cast<uint8_t>((first & 0x81) | type << 1);
-}
-
-std::vector<std::vector<uint8_t>> Copies(const std::vector<Bytes>& sets) {
-  std::vector<std::vector<uint8_t>> copies;
-  for (Bytes set : sets) copies.emplace_back(set.begin(), set.end());
-  return copies;
 }
 
 }  // namespace
@@ -115,9 +109,9 @@ absl::StatusOr<VideoDepacketizer::Read> H265Depacketizer::ReadUnit(const Payload
   read.payload = std::move(unit->payload);
   read.flags = unit->flags;
   read.has_picture = unit->has_picture;
-  read.in_band.vps = Copies(unit->sets.vps);
-  read.in_band.sps = Copies(unit->sets.sps);
-  read.in_band.pps = Copies(unit->sets.pps);
+  read.in_band.vps = CopiesOf(unit->sets.vps);
+  read.in_band.sps = CopiesOf(unit->sets.sps);
+  read.in_band.pps = CopiesOf(unit->sets.pps);
   return read;
 }
 
@@ -128,35 +122,16 @@ absl::StatusOr<std::unique_ptr<Packetizer>> H265Packetizer::Create(const Track& 
   std::vector<Bytes> sets;
   for (const auto* group : {&config->vps, &config->sps, &config->pps, &config->sei}) {
     for (const auto& set : *group) {
-      if (IsNal(set)) sets.emplace_back(set);
+      if (IsNalH265(set)) sets.emplace_back(set);
     }
   }
-  return std::unique_ptr<Packetizer>(new H265Packetizer(options, nal::JoinLengthPrefixed(sets)));
+  return std::unique_ptr<Packetizer>(new H265Packetizer(options, sets));
 }
 
-H265Packetizer::H265Packetizer(PacketizerOptions options, std::vector<uint8_t> parameter_sets)
-    : NalPacker({.nal_header_size = kHeader}),
-      options_(options),
-      parameter_sets_(Payload::FromVector(std::move(parameter_sets))) {}
+H265Packetizer::H265Packetizer(PacketizerOptions options, const std::vector<Bytes>& parameter_sets)
+    : NalPacketizer(options, {.nal_header_size = kHeader}, parameter_sets) {}
 
-absl::StatusOr<PacketSet> H265Packetizer::Pack(const Frame& frame) {
-  auto nals = h265::SplitLengthPrefixed(frame.data(), 4);
-  if (!nals.ok()) return RtpFault(RtpError::kBadUnit);
-  std::erase_if(*nals, [](Bytes nal) { return !IsNal(nal); });
-  if (nals->empty()) return RtpFault(RtpError::kBadUnit);
-  PacketSetBuilder builder(options_.payload_type, TicksFromNs(frame.pts_ns, options_.clock_rate));
-  builder.Hold(frame.payload);
-  if (frame.random_access() || (frame.flags & kGradualRefreshStart) != 0) {
-    builder.Hold(parameter_sets_);
-    auto all = h265::SplitLengthPrefixed(parameter_sets_.bytes(), 4);
-    all->insert(all->end(), nals->begin(), nals->end());
-    nals = std::move(all);
-  }
-  if (!NalPacker::Pack(*nals, options_.MaxPayload(), builder)) {
-    return RtpFault(RtpError::kUnitTooLarge);
-  }
-  return builder.Finish();
-}
+bool H265Packetizer::IsNal(Bytes nal) const { return IsNalH265(nal); }
 
 std::vector<uint8_t> H265Packetizer::AggregateHeader(std::span<const Bytes> nals) const {
   // §4.4.2: F if any has it, the lowest layer and the lowest temporal sub-layer of all.

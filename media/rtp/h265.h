@@ -6,7 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "media/frame/track.h"
-#include "media/rtp/nal_packer.h"
+#include "media/rtp/nal_packetizer.h"
 #include "media/rtp/video.h"
 
 namespace millrace::media::rtp {
@@ -38,21 +38,17 @@ class H265Depacketizer final : public VideoDepacketizer {
   const H265Parameters parameters_;
 };
 
-// Parameter sets of the track stand before each point where a decoder may start.
-class H265Packetizer final : public Packetizer, private NalPacker {
+class H265Packetizer final : public NalPacketizer {
  public:
   // Fails where the track's config does not parse.
   static absl::StatusOr<std::unique_ptr<Packetizer>> Create(const Track& track,
                                                             PacketizerOptions options);
-  absl::StatusOr<PacketSet> Pack(const Frame& frame) override;
 
  private:
-  H265Packetizer(PacketizerOptions options, std::vector<uint8_t> parameter_sets);
+  H265Packetizer(PacketizerOptions options, const std::vector<Bytes>& parameter_sets);
+  bool IsNal(Bytes nal) const override;
   std::vector<uint8_t> AggregateHeader(std::span<const Bytes> nals) const override;
   std::vector<uint8_t> FragmentHeader(Bytes nal, bool first, bool last) const override;
-
-  const PacketizerOptions options_;
-  const Payload parameter_sets_;  // behind 4-byte lengths
 };
 
 }  // namespace millrace::media::rtp

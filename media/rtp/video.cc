@@ -30,6 +30,12 @@ void AppendSets(const std::vector<std::vector<uint8_t>>& from,
 
 }  // namespace
 
+std::vector<std::vector<uint8_t>> CopiesOf(const std::vector<Bytes>& sets) {
+  std::vector<std::vector<uint8_t>> copies;
+  for (Bytes set : sets) copies.emplace_back(set.begin(), set.end());
+  return copies;
+}
+
 absl::Status VideoDepacketizer::Take(const OrderedPacket& packet, std::vector<AccessUnit>& units) {
   BeginUnit(packet, units);
   if (absl::Status status = TakePayload(packet.packet.payload.bytes()); !status.ok()) return status;

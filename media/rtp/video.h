@@ -21,6 +21,9 @@ struct VideoLimits {
   int64_t max_drop_ticks = 30 * 90'000;
 };
 
+// Parameter sets for InBandConfig.
+std::vector<std::vector<uint8_t>> CopiesOf(const std::vector<Bytes>& sets);
+
 class VideoDepacketizer : public Depacketizer {
  public:
   void Flush(std::vector<AccessUnit>& units) override;

@@ -4,14 +4,15 @@
 #include <utility>
 
 #include "media/base/bit_reader.h"
+#include "media/codec/nal/sei.h"
 #include "media/frame/frame.h"
 
 namespace millrace::media::h264 {
 namespace {
 
-constexpr uint32_t kSeiRecoveryPoint = 6;  // ISO/IEC 14496-10 Table D-1
-constexpr size_t kSliceHeaderBytes = 16;   // more than two Exp-Golomb codes need
-constexpr size_t kSeiBytes = 4096;         // a recovery point comes early or not at all
+constexpr size_t kSeiRecoveryPoint = 6;   // ISO/IEC 14496-10 Table D-1
+constexpr size_t kSliceHeaderBytes = 16;  // more than two Exp-Golomb codes need
+constexpr size_t kSeiBytes = 4096;        // a recovery point comes early or not at all
 
 // Whether the slice has only intra macroblocks, §7.4.3: types 2, 4 (SI), 7, 9.
 bool IsIntra(Bytes nal) {
@@ -25,25 +26,12 @@ bool IsIntra(Bytes nal) {
 // recovery_frame_cnt of the first recovery point message, §7.3.2.3.1 and D.1.8.
 std::optional<uint32_t> RecoveryPoint(Bytes nal) {
   const std::vector<uint8_t> rbsp = Unescape(nal, kSeiBytes);
-  ByteReader reader(rbsp);
-  const auto number = [&reader] {
-    size_t value = 0;
-    uint8_t byte = 0xff;
-    while (reader.ok() && byte == 0xff) {
-      byte = reader.U8();
-      value += byte;
-    }
-    return value;
-  };
-  while (reader.remaining() > 2) {
-    const size_t type = number();
-    const Bytes message = reader.Take(number());
-    if (type != kSeiRecoveryPoint || !reader.ok()) continue;
-    BitReader bits(message);
-    const uint32_t count = bits.UnsignedGolomb();
-    if (bits.ok()) return count;
-  }
-  return std::nullopt;
+  const std::optional<Bytes> message = nal::FindSeiMessage(rbsp, kSeiRecoveryPoint);
+  if (!message.has_value()) return std::nullopt;
+  BitReader bits(*message);
+  const uint32_t count = bits.UnsignedGolomb();
+  if (!bits.ok()) return std::nullopt;
+  return count;
 }
 
 bool IsDropped(NalType type) {

@@ -6,36 +6,24 @@
 
 #include "media/base/bit_reader.h"
 #include "media/codec/h265/nal.h"
+#include "media/codec/nal/sei.h"
 #include "media/frame/frame.h"
 
 namespace millrace::media::h265 {
 namespace {
 
-constexpr uint32_t kSeiRecoveryPoint = 6;  // ISO/IEC 23008-2 §D.2.1
-constexpr size_t kSeiBytes = 4096;         // a recovery point comes early or not at all
+constexpr size_t kSeiRecoveryPoint = 6;  // ISO/IEC 23008-2 §D.2.1
+constexpr size_t kSeiBytes = 4096;       // a recovery point comes early or not at all
 
 // recovery_poc_cnt of the first recovery point message, §7.3.5 and D.2.8.
 std::optional<int32_t> RecoveryPoint(Bytes nal) {
   const std::vector<uint8_t> rbsp = Unescape(nal, kSeiBytes);
-  ByteReader reader(rbsp);
-  const auto number = [&reader] {
-    size_t value = 0;
-    uint8_t byte = 0xff;
-    while (reader.ok() && byte == 0xff) {
-      byte = reader.U8();
-      value += byte;
-    }
-    return value;
-  };
-  while (reader.remaining() > 2) {
-    const size_t type = number();
-    const Bytes message = reader.Take(number());
-    if (type != kSeiRecoveryPoint || !reader.ok()) continue;
-    BitReader bits(message);
-    const int32_t count = bits.SignedGolomb();
-    if (bits.ok()) return count;
-  }
-  return std::nullopt;
+  const std::optional<Bytes> message = nal::FindSeiMessage(rbsp, kSeiRecoveryPoint);
+  if (!message.has_value()) return std::nullopt;
+  BitReader bits(*message);
+  const int32_t count = bits.SignedGolomb();
+  if (!bits.ok()) return std::nullopt;
+  return count;
 }
 
 bool IsDropped(Bytes nal) {
