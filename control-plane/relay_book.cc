@@ -67,11 +67,8 @@ absl::Status Check(const v1::Push& push) {
   if (absl::Status valid = bus::ValidateStreamName(push.stream()); !valid.ok()) return valid;
   const absl::StatusOr<relay::RelayUrl> url = relay::ParseRelayUrl(push.url());
   if (!url.ok()) return url.status();
-  if (!url->scheme.starts_with("rtmp")) {
-    return absl::InvalidArgumentError("streams are pushed to rtmp:// and rtmps:// only");
-  }
   if (push.insecure_tls() && !url->secure()) {
-    return absl::InvalidArgumentError("insecure_tls is for rtmps:// only");
+    return absl::InvalidArgumentError("insecure_tls is for rtmps:// and rtsps:// only");
   }
   return absl::OkStatus();
 }

@@ -81,14 +81,16 @@ std::vector<Command> PushCommands() {
        "add",
        "STREAM URL",
        "Send a stream to another server whenever it is live",
-       "rtmp:// and rtmps://. Pushes survive restarts, and what breaks is tried again. The stream "
-       "key, the last part\n"
-       "of the URL, is shown to nobody afterwards.\n\n"
+       "rtmp://, rtmps://, rtsp:// and rtsps:// (over TCP). Pushes survive restarts, and what "
+       "breaks is tried again.\n"
+       "User, password and the stream key, the last part of the URL, are shown to nobody "
+       "afterwards.\n\n"
        "  --name=NAME          what to call it, where a stream has several (default: the stream)\n"
-       "  --insecure           rtmps: take any certificate\n"
+       "  --insecure           rtmps, rtsps: take any certificate\n"
        "  --replace            whatever push has that name\n\n"
        "  millrace push add live/show rtmp://ingest.example/live2/KEY\n"
-       "  millrace push add live/show rtmps://other.example/app/KEY --name other\n",
+       "  millrace push add live/show rtmps://other.example/app/KEY --name other\n"
+       "  millrace push add live/show rtsp://user:secret@archive.example/in/show --name archive\n",
        2,
        2,
        {"name", "insecure", "replace"},

@@ -60,26 +60,7 @@ std::vector<uint8_t> PushSession::OnEnding(stream::ViewerEnd, const std::string&
 
 void PushSession::OnEnded(stream::ViewerEnd end, const std::string& text) {
   ending_ = true;
-  switch (end) {
-    case stream::ViewerEnd::kStreamEnded:
-      End(relay::End::kOver, text.empty() ? "the stream ended" : text);
-      break;
-    case stream::ViewerEnd::kWaitTimeout:
-      End(relay::End::kOver, "nobody publishes the stream");
-      break;
-    case stream::ViewerEnd::kNoTracks:
-      End(relay::End::kRefused, "the server takes no codec of the stream");
-      break;
-    case stream::ViewerEnd::kTooSlow:
-      End(relay::End::kLost, "the server takes the stream too slowly");
-      break;
-    case stream::ViewerEnd::kSocket:
-      End(relay::End::kLost, "the connection broke");
-      break;
-    case stream::ViewerEnd::kRequested:
-      End(relay::End::kStopped, "");
-      break;
-  }
+  EndByViewer(end, text);
 }
 
 }  // namespace millrace::rtmp

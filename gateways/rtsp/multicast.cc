@@ -92,10 +92,7 @@ void MulticastGroup::Begin() {
   options.settings = node_.settings(request_.stream);
   options.settings.clear_publishers();
   options.sink = sink_.get();
-  options.lane.key = LaneKey(request_.tracks);
-  options.lane.make_muxer = [tracks = request_.tracks] {
-    return std::make_unique<RtspMuxer>(tracks, OpenSslRandom);
-  };
+  options.lane = LaneOf(request_.tracks, OpenSslRandom);
   viewer_ = node_.feeds().View(kShard, *no_connection_, std::move(options), record_, *this);
   node_.logger().Info(
       "sending to a group",

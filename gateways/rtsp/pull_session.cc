@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
-#include "gateways/rtsp/pull_reason.h"
+#include "gateways/rtsp/relay_attempt.h"
 #include "media/base/bytes.h"
 #include "media/base/fault.h"
 #include "media/rtp/rtcp.h"
@@ -17,17 +17,6 @@ namespace asio = boost::asio;
 
 int64_t NanosecondsOf(node::Clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
-Url UrlOf(const relay::RelayUrl& from) {
-  Url url;
-  url.tls = from.secure();
-  url.user = from.user;
-  url.password = from.password;
-  url.host = from.host;
-  url.port = from.port;
-  url.path = "/" + from.path + (from.query.empty() ? "" : "?" + from.query);
-  return url;
 }
 
 // The first picture and the first sound that we carry: what further ones are, no description says,
@@ -45,7 +34,6 @@ std::vector<size_t> Choose(const std::vector<media::sdp::Source>& sources) {
 
 ClientOptions OptionsFor(const v1::Pull& pull, const v1::AppSettings& settings) {
   using Protocol = ClientOptions::Protocol;
-  using KeepAlive = ClientOptions::KeepAlive;
   ClientOptions options;
   options.choose = Choose;
   options.protocol = pull.transport() == v1::PULL_TCP   ? Protocol::kTcp
@@ -53,13 +41,13 @@ ClientOptions OptionsFor(const v1::Pull& pull, const v1::AppSettings& settings) 
                                                         : Protocol::kUdpThenTcp;
   switch (pull.keep_alive()) {
     case v1::KEEP_ALIVE_GET_PARAMETER:
-      options.keep_alive = KeepAlive::kGetParameter;
+      options.requests.keep_alive = KeepAlive::kGetParameter;
       break;
     case v1::KEEP_ALIVE_OPTIONS:
-      options.keep_alive = KeepAlive::kOptions;
+      options.requests.keep_alive = KeepAlive::kOptions;
       break;
     case v1::KEEP_ALIVE_NONE:
-      options.keep_alive = KeepAlive::kNone;
+      options.requests.keep_alive = KeepAlive::kNone;
       break;
     default:
       break;

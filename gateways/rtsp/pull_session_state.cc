@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
-#include "gateways/rtsp/pull_reason.h"
 #include "gateways/rtsp/pull_session.h"
+#include "gateways/rtsp/relay_attempt.h"
 #include "media/base/bytes.h"
 #include "media/base/fault.h"
 

@@ -1,5 +1,5 @@
 #pragma once
-// What an rtsp-gateway fetches from other servers: attempts, handed to the shards in turn. Belongs
+// What an rtsp-gateway pulls and pushes: attempts, handed to the shards in turn. Belongs
 // to the home shard.
 
 #include <functional>
@@ -10,6 +10,7 @@
 #include "gateways/rtsp/session_shard.h"
 #include "gateways/rtsp/udp_pair.h"
 #include "runtime/node/node.h"
+#include "runtime/node/relay_session.h"
 #include "runtime/relay/session.h"
 
 namespace millrace::rtsp {
@@ -22,11 +23,14 @@ class Relays final : public relay::Factory {
       : node_(node), shards_(shards), udp_ports_(udp_ports), draining_(std::move(draining)) {}
 
   std::vector<std::string> pull_schemes() const override { return {"rtsp", "rtsps"}; }
-  std::vector<std::string> push_schemes() const override { return {}; }
+  std::vector<std::string> push_schemes() const override { return {"rtsp", "rtsps"}; }
   std::unique_ptr<relay::Session> StartPull(const v1::Pull& pull, relay::Events events) override;
   std::unique_ptr<relay::Session> StartPush(const v1::Push& push, relay::Events events) override;
 
  private:
+  template <class Job>
+  node::RelaySession::Options OptionsOf(const Job& job, relay::Events events) const;
+
   node::Node& node_;
   const std::vector<std::unique_ptr<SessionShard>>& shards_;
   UdpPorts& udp_ports_;

@@ -309,4 +309,32 @@ stream::WireUnitPtr RtspMuxer::Frames(const media::TrackSet&,
   return unit;
 }
 
+media::TrackSet LeftOut(const media::TrackSet& tracks, const media::sdp::Offer& offer) {
+  media::TrackSet left_out;
+  for (const media::Track& track : tracks.tracks) {
+    const bool offered =
+        std::any_of(offer.tracks.begin(), offer.tracks.end(),
+                    [&track](const auto& one) { return one.track_id == track.id; });
+    if (!offered && track.kind != media::TrackKind::kData) left_out.tracks.push_back(track);
+  }
+  return left_out;
+}
+
+std::string CodecNames(const media::TrackSet& tracks) {
+  std::string names;
+  for (const media::Track& track : tracks.tracks) {
+    names += (names.empty() ? "" : ", ") + std::string(media::CodecName(track.codec));
+  }
+  return names;
+}
+
+stream::Lane LaneOf(PlayedTracks played, std::function<void(std::span<uint8_t>)> random) {
+  stream::Lane lane;
+  lane.key = LaneKey(played);
+  lane.make_muxer = [played = std::move(played), random = std::move(random)] {
+    return std::make_unique<RtspMuxer>(played, random);
+  };
+  return lane;
+}
+
 }  // namespace millrace::rtsp

@@ -81,6 +81,9 @@ PlayedTrack Described(const media::Track& track, const media::sdp::OfferedTrack&
 // "rtsp:0=1.96,2=2.97" …: lanes of equal keys are shared; nearly all players ask for the same.
 std::string LaneKey(const PlayedTracks& played);
 
+// The lane of who plays these.
+stream::Lane LaneOf(PlayedTracks played, std::function<void(std::span<uint8_t>)> random);
+
 // One lane. Packets carry the payload types and clocks that were described.
 class RtspMuxer : public stream::LaneMuxer {
  public:
@@ -119,5 +122,10 @@ std::unique_ptr<media::rtp::Packetizer> MakePacketizer(const media::Track& track
 
 // The offer of what we can send of the tracks.
 media::sdp::Offer OfferOf(const media::TrackSet& tracks, const std::string& name);
+
+// What an offer of the tracks leaves out, but for data, which nobody expects.
+media::TrackSet LeftOut(const media::TrackSet& tracks, const media::sdp::Offer& offer);
+// "h264, aac"
+std::string CodecNames(const media::TrackSet& tracks);
 
 }  // namespace millrace::rtsp

@@ -12,18 +12,6 @@
 #include "media/base/ticks.h"
 
 namespace millrace::rtsp {
-namespace {
-
-std::string CodecsOf(const media::TrackSet& tracks) {
-  std::string names;
-  for (const media::Track& track : tracks.tracks) {
-    names += (names.empty() ? "" : ", ") + std::string(media::CodecName(track.codec));
-  }
-  return names;
-}
-
-}  // namespace
-
 void Session::On(DescribeRequest& event) {
   user_.clear();
   if (Refused(event.target)) return;
@@ -54,7 +42,7 @@ void Session::OnTracks(const media::TrackSet& tracks, const std::string& text) {
   if (!offer.tracks.empty()) {
     conversation_.Describe(offer.description);
   } else if (!tracks.tracks.empty()) {
-    conversation_.Reject(415, "the stream has no codec that RTP carries: " + CodecsOf(tracks));
+    conversation_.Reject(415, "the stream has no codec that RTP carries: " + CodecNames(tracks));
     CloseRecord("no_tracks");
   } else {
     conversation_.Reject(404, text);
@@ -64,19 +52,13 @@ void Session::OnTracks(const media::TrackSet& tracks, const std::string& text) {
 }
 
 void Session::TellWhatIsLeftOut(const media::TrackSet& tracks, const media::sdp::Offer& offer) {
-  media::TrackSet left_out;
-  for (const media::Track& track : tracks.tracks) {
-    const bool offered =
-        std::any_of(offer.tracks.begin(), offer.tracks.end(),
-                    [&track](const auto& one) { return one.track_id == track.id; });
-    if (!offered && track.kind != media::TrackKind::kData) left_out.tracks.push_back(track);
-  }
+  const media::TrackSet left_out = LeftOut(tracks, offer);
   if (left_out.tracks.empty()) return;
   node().logger().Info("a player does without tracks that RTP does not carry",
                        {{"session", record_->id()},
                         {"stream", target_.stream},
                         {"address", peer_},
-                        {"codecs", CodecsOf(left_out)}});
+                        {"codecs", CodecNames(left_out)}});
 }
 
 void Session::On(PlayRequest&) { play_pending_ = true; }
@@ -103,10 +85,7 @@ void Session::BeginPlay() {
   if (UsesUdp()) MakeSink();
   options.sink = sink_.get();
   options.start_ms = start_ms_ = ElapsedMs();
-  options.lane.key = LaneKey(played);
-  options.lane.make_muxer = [played = std::move(played)] {
-    return std::make_unique<RtspMuxer>(played, OpenSslRandom);
-  };
+  options.lane = LaneOf(std::move(played), OpenSslRandom);
   viewer_ = node().feeds().View(shard_.index(), *transport_, std::move(options), record_, *this);
 }
 

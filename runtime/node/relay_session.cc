@@ -72,12 +72,15 @@ asio::awaitable<void> RelaySession::Serve() {
     if (!connected) co_return;
     co_await Read();
     if (over_) co_return;
+    if (!Reconnect()) {
+      End(relay::End::kLost, "the connection broke");
+      co_return;
+    }
     transport_->Cancel();
     transport_.reset();
     waiting_.clear();
     is_writing_ = false;
     ++connection_;
-    if (!Reconnect()) End(relay::End::kLost, "the connection broke");
   }
 }
 
@@ -193,6 +196,29 @@ void RelaySession::EndByRouter(v1::RefusalReason reason, const std::string& text
 void RelaySession::EndByExcess(const char* name, const std::string& text) {
   CountRefusal(node().metrics(), protocol_, name);
   End(relay::End::kRefused, text);
+}
+
+void RelaySession::EndByViewer(stream::ViewerEnd end, const std::string& text) {
+  switch (end) {
+    case stream::ViewerEnd::kStreamEnded:
+      End(relay::End::kOver, text.empty() ? "the stream ended" : text);
+      break;
+    case stream::ViewerEnd::kWaitTimeout:
+      End(relay::End::kOver, "nobody publishes the stream");
+      break;
+    case stream::ViewerEnd::kNoTracks:
+      End(relay::End::kRefused, "the server takes no codec of the stream");
+      break;
+    case stream::ViewerEnd::kTooSlow:
+      End(relay::End::kLost, "the server takes the stream too slowly");
+      break;
+    case stream::ViewerEnd::kSocket:
+      End(relay::End::kLost, "the connection broke");
+      break;
+    case stream::ViewerEnd::kRequested:
+      End(relay::End::kStopped, "");
+      break;
+  }
 }
 
 bool RelaySession::Reconfigured() {

@@ -22,6 +22,7 @@
 #include "runtime/relay/relay_url.h"
 #include "runtime/relay/session.h"
 #include "runtime/rpc/session_registry.h"
+#include "runtime/stream/viewer.h"
 #include "runtime/transport/transport.h"
 
 namespace millrace::node {
@@ -64,8 +65,8 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
   virtual void Receive(media::Bytes bytes) = 0;
   // Whether the connection is done with, though nobody closed it.
   virtual bool hanging_up() const { return false; }
-  // It is closed. True: to be connected once more (to server()); else the attempt has ended, or
-  // does so.
+  // It is closed, by either end. True: to be connected once more (to server()), and nothing holds
+  // the transport any more; else the attempt has ended, or does so.
   virtual bool Reconnect() { return false; }
   // How long nothing more should be read.
   virtual std::chrono::nanoseconds Pause() { return {}; }
@@ -88,6 +89,8 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
   // How a pull's Ingest ended.
   void EndByRouter(v1::RefusalReason reason, const std::string& text);
   void EndByExcess(const char* name, const std::string& text);
+  // How a push's Viewer ended.
+  void EndByViewer(stream::ViewerEnd end, const std::string& text);
   // Takes the configuration over where it has changed; true: app_ is another one.
   bool Reconfigured();
   // `lost`: see CloseRole.

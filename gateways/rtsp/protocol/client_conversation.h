@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "gateways/rtsp/protocol/auth.h"
+#include "gateways/rtsp/protocol/client_requests.h"
 #include "gateways/rtsp/protocol/message.h"
 #include "gateways/rtsp/protocol/message_reader.h"
 #include "gateways/rtsp/protocol/server_events.h"
@@ -37,19 +37,11 @@ struct ClientOptions {
     kUdp,
     kUdpThenTcp,
   };
-  enum class KeepAlive {
-    kAutomatic,  // GET_PARAMETER where the server has it, else OPTIONS
-    kGetParameter,
-    kOptions,
-    kNone,  // some Hikvision recorders hang up when they get one
-  };
   MessageLimits limits;
-  std::string user_agent = "Millrace";  // some cameras answer 401 where there is none
+  RequestOptions requests;
   Protocol protocol = Protocol::kTcp;
-  KeepAlive keep_alive = KeepAlive::kAutomatic;
   // The media (Source::media) to set up, in order. Unset: all that are not ignored.
   std::function<std::vector<size_t>(const std::vector<media::sdp::Source>&)> choose;
-  int64_t response_timeout_ns = 10 * media::kNsPerSecond;
   int64_t media_timeout_ns = 10 * media::kNsPerSecond;  // without a packet
   int64_t udp_probe_ns = 3 * media::kNsPerSecond;       // for the first packet over UDP
 };
@@ -70,11 +62,6 @@ struct Playing {
   std::vector<RtpInfo>
       infos;  // of the media of `setups` with the same index; "" as URL where unknown
 };
-// The server sent us elsewhere: connect there, then OnConnected.
-struct Redirected {
-  Url url;
-};
-
 using ClientEvent = std::variant<Described, PortsRequest, Playing, Redirected, MediaPacket>;
 
 class ClientConversation {
@@ -101,35 +88,21 @@ class ClientConversation {
   absl::Status OnTimer(int64_t now_ns);
   std::optional<int64_t> NextDeadline() const;
 
-  std::vector<uint8_t> TakeOutput() { return std::exchange(output_, {}); }
-  bool has_output() const { return !output_.empty(); }
+  std::vector<uint8_t> TakeOutput() { return requests_.TakeOutput(); }
+  bool has_output() const { return requests_.has_output(); }
   bool playing() const { return step_ == Step::kPlaying; }
-  const Url& url() const { return url_; }
+  const Url& url() const { return requests_.url(); }
 
  private:
   enum class Step { kIdle, kOptions, kDescribe, kSetup, kPorts, kPlay, kPlaying };
-  // The request that the next step waits for.
-  struct Asked {
-    Request request;
-    uint64_t sequence = 0;
-    bool authorized = false;
-    unsigned tries = 0;
-  };
-
-  void Ask(std::string method, std::string uri, Headers headers = {});
-  void Send(Asked asked);
-  // Without waiting for an answer.
-  void Tell(std::string method, std::string uri);
-  Request Prepare(Request request);
 
   absl::Status OnResponse(Response response);
-  absl::Status OnAnswer(const Asked& asked, const Response& response);
+  absl::Status OnAnswer(const Response& response);
   absl::Status OnOptions(const Response& response);
   absl::Status OnDescribe(const Response& response);
   absl::Status OnRedirect(const Response& response);
   absl::Status OnSetup(const Response& response);
   absl::Status OnPlay(const Response& response);
-  void OnRequest(const Request& request);
   void OnPacket(const Interleaved& frame);
 
   void BeginDescribe();
@@ -137,36 +110,20 @@ class ClientConversation {
   void AskSetup(std::optional<Pair> ports);
   void AskPlay();
   void FallBack();
-  void ReadSession(const Response& response);
-  void ForgetSession();
-  void TellKeepAlive();
-  void OnKeepAliveDue();
+  void ForgetSetups();
   std::string ControlOf(size_t media) const;
   int64_t MediaDeadline() const;
 
   const ClientOptions options_;
-  const Md5 md5_;
-  const RandomBytes random_;
-  Url url_;
-  std::optional<ClientAuth> auth_;
+  ClientRequests requests_;
   MessageReader reader_;
   absl::Status status_;
-  std::vector<uint8_t> output_;
   std::vector<ClientEvent> events_;  // from next_event_ on
   size_t next_event_ = 0;
   int64_t now_ns_ = 0;
 
   Step step_ = Step::kIdle;
-  std::optional<Asked> asked_;
-  int64_t asked_ns_ = 0;
-  uint64_t sequence_ = 0;
-  unsigned redirects_ = 0;
-  unsigned reconnects_ = 0;  // since media came last
-  bool proven_ = false;      // the login was taken once: a 401 then only means another nonce
-  bool told_again_ = false;  // the last keep-alive, with another nonce
   bool tcp_;
-  bool get_parameter_ = false;
-  bool reconnect_ = false;  // a new connection goes on where this one closes
 
   std::string base_;
   std::string aggregate_;
@@ -175,9 +132,6 @@ class ClientConversation {
   size_t next_wanted_ = 0;
   std::optional<Transport> offered_;
   Setups setups_;
-  std::string session_;
-  int64_t timeout_s_ = kDefaultTimeoutS;  // of the session
-  int64_t keep_alive_ns_ = 0;
   int64_t heard_ns_ = 0;
   bool heard_any_ = false;
 };

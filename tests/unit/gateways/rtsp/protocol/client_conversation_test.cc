@@ -374,22 +374,22 @@ TEST(Client, ShowsThePictureWhereTheSoundIsRefused) {
 TEST(Client, KeepsAlive) {
   const struct {
     const char* name;
-    ClientOptions::KeepAlive keep_alive;
+    KeepAlive keep_alive;
     std::string methods;
     std::string asked;
   } cases[] = {
-      {"by GET_PARAMETER", ClientOptions::KeepAlive::kAutomatic, "OPTIONS,GET_PARAMETER",
+      {"by GET_PARAMETER", KeepAlive::kAutomatic, "OPTIONS,GET_PARAMETER",
        "GET_PARAMETER " + kUrl + " RTSP/1.0 [Session: 77]"},
-      {"by OPTIONS where the server has nothing else", ClientOptions::KeepAlive::kAutomatic,
-       "OPTIONS, PLAY", "OPTIONS " + kUrl + " RTSP/1.0 [Session: 77]"},
-      {"by OPTIONS where it is told", ClientOptions::KeepAlive::kOptions, "GET_PARAMETER",
+      {"by OPTIONS where the server has nothing else", KeepAlive::kAutomatic, "OPTIONS, PLAY",
        "OPTIONS " + kUrl + " RTSP/1.0 [Session: 77]"},
-      {"Hikvision: not at all", ClientOptions::KeepAlive::kNone, "GET_PARAMETER", ""},
+      {"by OPTIONS where it is told", KeepAlive::kOptions, "GET_PARAMETER",
+       "OPTIONS " + kUrl + " RTSP/1.0 [Session: 77]"},
+      {"Hikvision: not at all", KeepAlive::kNone, "GET_PARAMETER", ""},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.name);
     ClientOptions options;
-    options.keep_alive = c.keep_alive;
+    options.requests.keep_alive = c.keep_alive;
     ClientDialogue client(options);
     client.Play(c.methods);
     for (int i = 0; i < 2; ++i) {  // whether it was answered or not

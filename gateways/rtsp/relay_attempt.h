@@ -1,13 +1,17 @@
 #pragma once
-// Why an attempt to pull failed, in words for the one who has to mend it.
+// What attempts to pull and to push have in common: whom they are aimed at, and why they failed, in
+// words for the one who has to mend it.
 
 #include <string>
 
 #include "absl/status/status.h"
 #include "gateways/rtsp/protocol/url.h"
+#include "runtime/relay/relay_url.h"
 #include "runtime/relay/session.h"
 
 namespace millrace::rtsp {
+
+Url UrlOf(const relay::RelayUrl& url);
 
 struct Ending {
   relay::End end = relay::End::kLost;

@@ -1,4 +1,4 @@
-#include "gateways/rtsp/pull_reason.h"
+#include "gateways/rtsp/relay_attempt.h"
 
 #include <string_view>
 
@@ -8,6 +8,17 @@
 namespace millrace::rtsp {
 
 using relay::End;
+
+Url UrlOf(const relay::RelayUrl& from) {
+  Url url;
+  url.tls = from.secure();
+  url.user = from.user;
+  url.password = from.password;
+  url.host = from.host;
+  url.port = from.port;
+  url.path = "/" + from.path + (from.query.empty() ? "" : "?" + from.query);
+  return url;
+}
 
 Ending EndingOf(const absl::Status& status, const Url& url) {
   const std::string name = media::FaultName(status);

@@ -1,4 +1,4 @@
-#include "gateways/rtsp/pull_reason.h"
+#include "gateways/rtsp/relay_attempt.h"
 
 #include <gtest/gtest.h>
 

@@ -1,0 +1,139 @@
+#include "gateways/rtsp/protocol/push_conversation.h"
+
+#include <utility>
+
+#include "gateways/rtsp/protocol/errors.h"
+#include "gateways/rtsp/protocol/play_headers.h"
+
+namespace millrace::rtsp {
+
+PushConversation::PushConversation(PushOptions options, Url url, Md5 md5, RandomBytes random)
+    : options_(std::move(options)),
+      requests_(options_.requests, std::move(url), std::move(md5), std::move(random)),
+      reader_(options_.limits) {}
+
+void PushConversation::OnConnected(int64_t now_ns) {
+  reader_ = MessageReader(options_.limits);
+  requests_.OnConnected(now_ns);
+  setups_.Clear();
+  step_ = Step::kOptions;
+  requests_.Ask("OPTIONS", url().Text());
+}
+
+void PushConversation::Announce(const media::sdp::Description& description) {
+  sdp_ = media::sdp::Build(description);
+  controls_.clear();
+  for (const media::sdp::Media& media : description.media) {
+    controls_.emplace_back(media::sdp::ValueOf(media.attributes, "control"));
+  }
+  if (step_ == Step::kReady) BeginAnnounce();
+}
+
+bool PushConversation::OnClosed() { return status_.ok() && requests_.OnClosed(); }
+
+void PushConversation::Append(media::Bytes bytes, int64_t now_ns) {
+  requests_.SetNow(now_ns);
+  reader_.Append(bytes);
+}
+
+absl::StatusOr<std::optional<PushEvent>> PushConversation::Next() {
+  while (true) {
+    if (next_event_ < events_.size()) return std::move(events_[next_event_++]);
+    events_.clear();
+    next_event_ = 0;
+    if (!status_.ok()) return status_;
+    auto message = reader_.Next();
+    if (!message.ok()) return status_ = message.status();
+    if (!message->has_value()) return std::nullopt;
+    if (auto* response = std::get_if<Response>(&**message)) {
+      auto answer = requests_.Take(std::move(*response));
+      status_ = answer.status();
+      if (answer.ok() && answer->has_value()) status_ = OnAnswer(**answer);
+    } else if (const auto* request = std::get_if<Request>(&**message)) {
+      requests_.Answer(*request);
+    }  // else the server's reports, of which there is nothing to learn
+  }
+}
+
+absl::Status PushConversation::OnAnswer(const Response& response) {
+  if (step_ == Step::kOptions) {  // whatever the answer is
+    requests_.ReadPublic(response);
+    step_ = Step::kReady;
+    if (announced()) BeginAnnounce();
+    return absl::OkStatus();
+  }
+  if (step_ == Step::kAnnounce && response.status >= 300 && response.status < 400) {
+    if (absl::Status status = requests_.Follow(response); !status.ok()) return status;
+    step_ = Step::kIdle;
+    events_.emplace_back(Redirected{url()});
+    return absl::OkStatus();
+  }
+  if (response.status != 200) return Fail(RtspError::kRefused, StatusLine(response));
+  requests_.ReadSession(response);
+  if (step_ == Step::kSetup) return OnSetup(response);
+  if (step_ == Step::kAnnounce) {
+    next_media_ = 0;
+    SetUpNext();
+  } else if (step_ == Step::kRecord) {
+    step_ = Step::kRecording;
+    requests_.BeginKeepAlives(url().Text());
+    events_.emplace_back(Recording{setups_.all()});
+  }
+  return absl::OkStatus();
+}
+
+void PushConversation::BeginAnnounce() {
+  step_ = Step::kAnnounce;
+  requests_.Ask("ANNOUNCE", url().Text(), {{"Content-Type", "application/sdp"}}, sdp_);
+}
+
+void PushConversation::SetUpNext() {
+  if (next_media_ == controls_.size()) {
+    step_ = Step::kRecord;
+    requests_.Ask("RECORD", url().Text(), {{"Range", Format(Range{.start_ns = 0})}});
+    return;
+  }
+  const auto channel = static_cast<uint16_t>(2 * next_media_);
+  Transport transport;
+  transport.tcp = true;
+  transport.interleaved = Pair{channel, static_cast<uint16_t>(channel + 1)};
+  transport.mode = Transport::Mode::kRecord;
+  step_ = Step::kSetup;
+  requests_.Ask("SETUP", ControlUrl(url().Text(), controls_[next_media_]),
+                {{"Transport", Format(transport)}});
+}
+
+absl::Status PushConversation::OnSetup(const Response& response) {
+  const auto channel = static_cast<uint16_t>(2 * next_media_);
+  Transport transport;
+  transport.tcp = true;
+  transport.interleaved = Pair{channel, static_cast<uint16_t>(channel + 1)};
+  if (const std::string* header = response.headers.Find("Transport")) {
+    const auto replies = ParseTransports(*header);
+    if (replies.empty() || !replies[0].tcp) {
+      return Fail(RtspError::kBadTransport, header->substr(0, 128));
+    }
+    if (replies[0].interleaved.has_value()) transport.interleaved = replies[0].interleaved;
+  }
+  if (transport.interleaved->rtp > 254 ||
+      setups_.OfChannel(static_cast<uint8_t>(transport.interleaved->rtp)).has_value()) {
+    return Fail(RtspError::kBadTransport, "a channel that cannot be used");
+  }
+  setups_.Put(next_media_, std::move(transport));
+  reader_.ExpectChannels(setups_.channel_end());
+  ++next_media_;
+  SetUpNext();
+  return absl::OkStatus();
+}
+
+void PushConversation::Teardown() {
+  if (status_.ok()) requests_.Teardown(url().Text());
+  step_ = Step::kIdle;
+}
+
+absl::Status PushConversation::OnTimer(int64_t now_ns) {
+  if (status_.ok()) status_ = requests_.OnTimer(now_ns);
+  return status_;
+}
+
+}  // namespace millrace::rtsp

@@ -1,0 +1,151 @@
+"""Streams sent on by RTSP and RTSPS: to another cluster, and to ffmpeg as a server."""
+
+import socket
+
+import pytest
+
+from harness.media import packets_of, read_framemd5, run
+from harness.waiting import until
+
+FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
+
+
+@pytest.fixture(scope="module")
+def cluster(make_cluster):
+    return make_cluster("defaults: {wait_timeout: 60s}\n", rtmp=1, http=1, rtsp=1)
+
+
+@pytest.fixture(scope="module")
+def target(make_cluster, tmp_path_factory):
+    """Another cluster, where `locked` wants a login."""
+    folder = tmp_path_factory.mktemp("target-tls")
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+        "1", "-subj", "/CN=target", "-out", folder / "c.pem", "-keyout", folder / "k.pem")
+    return make_cluster("defaults: {wait_timeout: 60s}\napplications: {locked: {publishers: {cam: secret-1}}}\n"
+                        f"tls: {{certificate: {folder}/c.pem, key: {folder}/k.pem}}\n", rtmp=1, http=1, rtsp=1)
+
+
+@pytest.fixture
+def pushes(cluster):
+    """pushes(stream, url, option…): its name; gone at the test's end."""
+    made = []
+
+    def push(stream, url, *options):
+        name = f"{stream}.{len(made)}"
+        made.append(cluster.admin.cli_json("push", "add", stream, url, "--name", name, *options)["name"])
+        return made[-1]
+
+    yield push
+    for name in made:
+        cluster.admin.cli("push", "remove", name, check=False)
+
+
+def status_of(cluster, name):
+    return cluster.admin.cli_json("push", "get", name)["status"]
+
+
+def await_state(cluster, name, state, timeout=20):
+    until(lambda: status_of(cluster, name)["state"] == state, timeout,
+          lambda: f"{name} is {state}: {status_of(cluster, name)}")
+    return status_of(cluster, name)
+
+
+def ended(child, timeout=60):
+    _, errors = child.communicate(timeout=timeout)
+    assert child.returncode == 0, errors
+
+
+@pytest.mark.parametrize("way", ["rtsp", "rtsps", "login"])
+def test_every_unit_comes_through(cluster, target, pushes, children, recordings, tmp_path, way):
+    """What is published here is played there, unit by unit, picture and sound in step."""
+    stream = f"{'locked' if way == 'login' else 'sent'}/{way}"
+    url = target.rtsps(stream) if way == "rtsps" else target.rtsp(stream)
+    if way == "login":
+        url = url.replace("rtsp://", "rtsp://cam:secret-1@")
+    name = pushes(f"live/{way}", url, *(["--insecure"] if way == "rtsps" else []))
+    reader = children(*FFMPEG, "-copyts", "-rw_timeout", "60000000", "-i", target.flv(stream), "-map", "0", "-c", "copy",
+                      "-f", "framemd5", tmp_path / "seen")
+    until(lambda: target.admin.sessions(stream=stream), 20, "the viewer waits")
+    publisher = children(*FFMPEG, "-re", "-stream_loop", "1", "-i", recordings["av"], "-c", "copy", "-f", "flv",
+                         cluster.rtmp(f"live/{way}"))
+    session = until(lambda: target.admin.sessions(stream=stream, role=1), 20, "it is published there")[0]
+    assert session.protocol == "rtsp"
+    assert await_state(cluster, name, "RELAY_RUNNING")["session"]
+    ended(publisher)
+    ended(reader)
+    source, seen = packets_of(recordings["av"], tmp_path / "source"), read_framemd5(tmp_path / "seen")
+    shifts = []
+    for kind, units in source.items():
+        own = [u.digest for u in units] * 2
+        got = [u.digest for u in seen[kind]]
+        begin = own.index(got[0])
+        assert len(got) >= len(units) and got == own[begin:begin + len(got)], f"{kind} differs"
+        shifts += [after.pts_ms - units[begin + i].pts_ms for i, after in enumerate(seen[kind])
+                   if begin + i < len(units) and after.pts_ms > 0]
+    assert max(shifts) - min(shifts) <= 3, f"picture and sound are {max(shifts) - min(shifts)} ms apart"
+
+
+def test_reasons_and_secrets(cluster, target, pushes, tools):
+    """Why it does not run is told; how it logs in is not."""
+    tools.source(cluster.rtmp("live/reasons")).wait_publishing()
+    wrong = pushes("live/reasons", target.rtsp("locked/wrong").replace("rtsp://", "rtsp://cam:not-that-1@"))
+    until(lambda: "401: " in status_of(cluster, wrong).get("reason", ""), 20,
+          lambda: f"the login is refused: {status_of(cluster, wrong)}")
+    certificate = pushes("live/reasons", target.rtsps("sent/tls"))
+    until(lambda: "certificate" in status_of(cluster, certificate).get("reason", ""), 20,
+          lambda: f"the certificate is refused: {status_of(cluster, certificate)}")
+    text = cluster.admin.cli("push", "list").stdout + cluster.admin.cli("push", "list", "--json").stdout
+    text += cluster["rtsp0"].process.log() + cluster["control-plane"].process.log()
+    assert "not-that-1" not in text
+
+
+def test_a_target_that_is_away_is_tried_until_it_is_there(cluster, target, pushes, tools):
+    """Down, up, kicked: it comes back by itself."""
+    tools.source(cluster.rtmp("live/away")).wait_publishing()
+    name = pushes("live/away", target.rtsp("sent/away"))
+    await_state(cluster, name, "RELAY_RUNNING")
+    target["rtsp0"].process.kill()
+    until(lambda: "refused" in status_of(cluster, name).get("reason", "")
+          and status_of(cluster, name)["state"] == "RELAY_BACKING_OFF", 20,
+          lambda: f"it waits, and says why: {status_of(cluster, name)}")
+    target["rtsp0"].restart()
+    await_state(cluster, name, "RELAY_RUNNING", 40)
+    session = until(lambda: target.admin.sessions(stream="sent/away", role=1), 20, "it is published again")[0]
+    target.admin.cli("sessions", "kick", session.id)
+    again = until(lambda: [s for s in target.admin.sessions(stream="sent/away", role=1) if s.id != session.id], 40,
+                  "it comes back after a kick")
+    assert again
+    tools.viewers(target.flv("sent/away")).wait_playing().wait_frames(50)
+    cluster.admin.cli("push", "remove", name)
+    until(lambda: not target.admin.sessions(stream="sent/away", role=1), 10, "taken away, it says goodbye")
+
+
+def test_another_format_is_announced_anew(cluster, target, pushes, children, recordings):
+    """The stream goes on with another sound: the target gets what it is now."""
+    def rate():
+        return run("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=sample_rate", "-of", "csv=p=0",
+                   "-rw_timeout", "10000000", target.flv("sent/changes"), check=False).stdout.strip()
+
+    name = pushes("live/changes", target.rtsp("sent/changes"))
+    publish = [*FFMPEG, "-re", "-stream_loop", "9", "-i", recordings["av"], "-c:v", "copy"]
+    first = children(*publish, "-c:a", "copy", "-f", "flv", cluster.rtmp("live/changes"))
+    assert rate() == "44100"
+    first.terminate()
+    first.wait(10)
+    children(*publish, "-c:a", "aac", "-ar", "48000", "-f", "flv", cluster.rtmp("live/changes"))
+    until(lambda: rate() == "48000", 30, lambda: f"the sound of now is announced: {status_of(cluster, name)}")
+
+
+def test_ffmpeg_is_the_server(cluster, pushes, children, recordings, tmp_path):
+    """An independent peer that is published to."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"rtsp://127.0.0.1:{port}/in/here"
+    server = children(*FFMPEG, "-rtsp_flags", "listen", "-timeout", "60", "-i", url, "-map", "0", "-fps_mode", "passthrough",
+                      "-t", "4", "-f", "framemd5", tmp_path / "frames")
+    name = pushes("live/ffmpeg", url)
+    children(*FFMPEG, "-re", "-stream_loop", "5", "-i", recordings["av"], "-c", "copy", "-f", "flv",
+             cluster.rtmp("live/ffmpeg"))
+    ended(server)
+    frames = read_framemd5(tmp_path / "frames")
+    assert len(frames["video"]) >= 75 and len(frames["audio"]) >= 140, status_of(cluster, name)
