@@ -110,7 +110,7 @@ TEST_F(Relays, WhatIsWrongIsRefused) {
     p.set_idle_timeout_ms(UINT64_MAX);
   });
   for (const v1::Push& push :
-       {Push("nopart", "rtmp://h/a/b"), Push("live/a", "rtsp://h/x"), Push("live/a", "rtmp://h"),
+       {Push("nopart", "rtmp://h/a/b"), Push("live/a", "http://h/x"), Push("live/a", "rtmp://h"),
         Push("live/a", "rtmp://h/a/b", "a//b"),
         Push("live/a", "rtmp://h/a/b", std::string(300, 'n')), Push("", "rtmp://h/a/b")}) {
     EXPECT_EQ(book_.Add(push, false).status().code(), StatusCode::kInvalidArgument)

@@ -145,7 +145,7 @@ TEST_F(RelaysTest, MistakesAreToldWithWhatToDo) {
           .code,
       cli::kOk);
   EXPECT_THAT(Millrace({"pull", "get", "live/b"}).out, HasSubstr("transport     tcp"));
-  EXPECT_EQ(Millrace({"push", "add", "live/a", "rtsp://x/y"}).code, cli::kUsage);
+  EXPECT_EQ(Millrace({"push", "add", "live/a", "http://x/y"}).code, cli::kUsage);
   EXPECT_THAT(Millrace({"pull", "list"}).out, HasSubstr("start an rtmp-gateway"));
 }
 
