@@ -12,6 +12,7 @@ namespace {
 
 constexpr uint32_t kLongGopMs = 4'000;
 constexpr auto kInNoFlv = std::to_array<std::string_view>({"g726", "pcm"});
+constexpr auto kVideoInNoFlv = std::to_array<std::string_view>({"mjpeg"});
 constexpr auto kInLegacyFlv = std::to_array<std::string_view>({"g711a", "g711u"});
 constexpr auto kInEnhancedFlv = std::to_array<std::string_view>({"opus", "flac", "ac3"});
 
@@ -32,7 +33,13 @@ std::vector<std::string> AdviceOn(const v1::Stream& stream) {
         interval / 1e3));
   }
   for (const v1::TrackSummary& track : stream.tracks()) {
-    if (IsIn(kInNoFlv, track.codec())) {
+    if (IsIn(kVideoInNoFlv, track.codec())) {
+      advice.push_back(
+          fmt::format("Track {} ({}) is left out for RTMP and HTTP-FLV viewers: FLV cannot carry "
+                      "it. Play it by "
+                      "RTSP, or let the camera send H.264.",
+                      track.id(), track.codec()));
+    } else if (IsIn(kInNoFlv, track.codec())) {
       advice.push_back(fmt::format(
           "Track {} ({}) is left out for RTMP and HTTP-FLV viewers: FLV cannot carry it. "
           "Let the encoder send AAC, or set `audio_transcode: aac`.",

@@ -9,13 +9,16 @@
 #include "media/codec/h264/sps.h"
 #include "media/codec/h265/config.h"
 #include "media/codec/h265/parameter_sets.h"
+#include "media/codec/mjpeg/image.h"
 #include "media/codec/mp3/header.h"
 #include "media/rtp/aac.h"
 #include "media/rtp/av1.h"
 #include "media/rtp/g711.h"
+#include "media/rtp/g726.h"
 #include "media/rtp/h264.h"
 #include "media/rtp/h265.h"
 #include "media/rtp/latm.h"
+#include "media/rtp/mjpeg.h"
 #include "media/rtp/mpeg_audio.h"
 #include "media/rtp/opus.h"
 #include "media/rtp/pcm.h"
@@ -57,9 +60,19 @@ std::unique_ptr<media::rtp::Depacketizer> MakeDepacketizer(const Source& source)
     case PayloadFormat::kMpa:
       return std::make_unique<media::rtp::MpegAudioDepacketizer>();
     case PayloadFormat::kL16:
+    case PayloadFormat::kL16Little:
       if (!source.track.has_value()) return nullptr;
       return std::make_unique<media::rtp::PcmDepacketizer>(
-          media::rtp::PcmParameters{.channels = source.track->channels});
+          media::rtp::PcmParameters{.channels = source.track->channels,
+                                    .little_endian = source.payload == PayloadFormat::kL16Little});
+    case PayloadFormat::kG726:
+    case PayloadFormat::kAal2G726:
+      if (!source.track.has_value()) return nullptr;
+      return std::make_unique<media::rtp::G726Depacketizer>(
+          media::rtp::G726Parameters{.bits_per_code = source.packing.bits_per_sample});
+    case PayloadFormat::kJpeg:
+      return std::make_unique<media::rtp::MjpegDepacketizer>(
+          media::rtp::MjpegParameters{source.packing.image_width, source.packing.image_height});
     case PayloadFormat::kMp4aLatm: {
       media::rtp::LatmParameters parameters;
       parameters.config_present = source.packing.config_present;
@@ -130,8 +143,11 @@ struct Receiver::Line {
   std::optional<Track> Update(const AccessUnit& unit) {
     const media::rtp::InBandConfig& in_band = unit.in_band;
     absl::StatusOr<Track> updated = absl::NotFoundError("");
-    if (source.payload == PayloadFormat::kMpa) {
-      // Each frame says all there is.
+    // Each frame of these says all there is.
+    if (source.payload == PayloadFormat::kJpeg) {
+      const auto size = media::mjpeg::ReadSize(unit.payload.bytes());
+      if (size.ok()) updated = media::mjpeg::MakeTrack(*size);
+    } else if (source.payload == PayloadFormat::kMpa) {
       const auto header = media::mp3::ParseFrameHeader(unit.payload.bytes());
       if (header.ok()) updated = media::mp3::MakeTrack(*header);
     }

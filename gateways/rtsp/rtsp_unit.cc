@@ -11,8 +11,10 @@
 #include "media/rtp/aac.h"
 #include "media/rtp/av1.h"
 #include "media/rtp/g711.h"
+#include "media/rtp/g726.h"
 #include "media/rtp/h264.h"
 #include "media/rtp/h265.h"
+#include "media/rtp/mjpeg.h"
 #include "media/rtp/mpeg_audio.h"
 #include "media/rtp/opus.h"
 #include "media/rtp/pcm.h"
@@ -187,6 +189,12 @@ std::unique_ptr<media::rtp::Packetizer> MakePacketizer(const media::Track& track
     }
     case media::sdp::PayloadFormat::kMpa:
       return std::make_unique<media::rtp::MpegAudioPacketizer>(options);
+    case media::sdp::PayloadFormat::kG726:
+    case media::sdp::PayloadFormat::kAal2G726:
+      return std::make_unique<media::rtp::G726Packetizer>(
+          options, media::rtp::G726Parameters{.bits_per_code = track.config[0]});
+    case media::sdp::PayloadFormat::kJpeg:
+      return std::make_unique<media::rtp::MjpegPacketizer>(options);
     case media::sdp::PayloadFormat::kL16:
       return std::make_unique<media::rtp::PcmPacketizer>(
           options, media::rtp::PcmParameters{.channels = track.channels});

@@ -57,8 +57,9 @@ void Session::On(AnnounceRequest& event) {
                              {"user_agent", std::string(conversation_.user_agent())}});
   }
   if (!any) {
-    conversation_.Reject(415, "not supported: " + left_out +
-                                  ". Use H.264, H.265, AV1, AAC, Opus, G.711, MP3 or L16");
+    conversation_.Reject(
+        415, "not supported: " + left_out +
+                 ". Use H.264, H.265, AV1, Motion JPEG, AAC, Opus, G.711, G.726, MP3 or L16");
     return;
   }
   target_ = event.target;

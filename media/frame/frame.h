@@ -20,7 +20,8 @@ enum FrameFlag : uint16_t {
 };
 
 // One access unit. Video: NAL units each behind a 4-byte length, without delimiters and parameter
-// sets (AV1: a temporal unit of low-overhead OBUs). Audio: one raw access unit.
+// sets (AV1: a temporal unit of low-overhead OBUs; MJPEG: a whole JPEG image). Audio: one raw
+// access unit.
 struct Frame {
   uint8_t track = 0;
   uint16_t flags = 0;

@@ -14,6 +14,8 @@ const char* CodecName(Codec codec) {
       return "av1";
     case Codec::kVp9:
       return "vp9";
+    case Codec::kMjpeg:
+      return "mjpeg";
     case Codec::kAac:
       return "aac";
     case Codec::kOpus:

@@ -19,6 +19,7 @@ enum class Codec : uint16_t {
   kH265 = 2,
   kAv1 = 3,
   kVp9 = 4,
+  kMjpeg = 5,
   kAac = 32,
   kOpus = 33,
   kMp3 = 34,
@@ -44,7 +45,8 @@ struct Track {
   TrackKind kind = TrackKind::kVideo;
   Codec codec = Codec::kUnknown;
   // Body of the codec's ISO-BMFF configuration box without the box header (avcC, hvcC …); OpusHead
-  // for Opus; empty where a codec has no record. media/codec/README.md lists them.
+  // for Opus; two bytes of our own for G.726; empty where a codec has no record.
+  // media/codec/README.md lists them.
   std::vector<uint8_t> config;
   std::string codec_string;  // RFC 6381: "avc1.64001f", "mp4a.40.2"
   uint32_t width = 0;        // as displayed, after cropping

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "media/codec/mjpeg/image.h"
 #include "media/frame/frame.h"
 
 namespace millrace::media::rtp {
@@ -13,15 +14,14 @@ constexpr unsigned kFirstTableQ = 128;  // from here on tables are in band
 constexpr unsigned kDynamicQ = 255;     // tables with every image
 constexpr uint8_t kRestartTypes = 64;   // added to a type that has restart markers
 
-enum Marker : uint8_t {
-  kSof0 = 0xc0,
-  kDht = 0xc4,
-  kSoi = 0xd8,
-  kEoi = 0xd9,
-  kSos = 0xda,
-  kDqt = 0xdb,
-  kDri = 0xdd,
-};
+using mjpeg::kDht;
+using mjpeg::kDqt;
+using mjpeg::kDri;
+using mjpeg::kEoi;
+using mjpeg::kSof0;
+using mjpeg::kSoi;
+using mjpeg::kSos;
+using mjpeg::Marker;
 
 constexpr uint8_t kLumaSampling[] = {0x21, 0x22};  // of types 0 (4:2:2) and 1 (4:2:0)
 
@@ -238,15 +238,11 @@ bool IsStandardHuffman(Bytes segment) {
 
 absl::StatusOr<Segments> ReadSegments(Bytes jpeg) {
   Segments segments;
-  ByteReader reader(jpeg);
-  if (reader.U16() != (0xff00 | kSoi)) return RtpFault(RtpError::kBadUnit);
-  while (reader.ok()) {
-    if (reader.U8() != 0xff) return RtpFault(RtpError::kBadUnit);
-    while (reader.Peek() == 0xff) reader.Skip(1);  // fill bytes
-    const uint8_t marker = reader.U8();
-    const size_t size = reader.U16();
-    const Bytes body = reader.Take(size < 2 ? SIZE_MAX : size - 2);
-    if (!reader.ok()) break;
+  mjpeg::SegmentReader reader(jpeg);
+  while (true) {
+    const auto segment = reader.Next();
+    if (!segment.ok() || !segment->has_value()) return RtpFault(RtpError::kBadUnit);
+    const auto& [marker, body] = **segment;
     switch (marker) {
       case kDqt:
         if (!ReadQuantization(body, segments)) return RtpFault(RtpError::kUnsupportedConfig);
@@ -268,7 +264,6 @@ absl::StatusOr<Segments> ReadSegments(Bytes jpeg) {
         break;
     }
   }
-  return RtpFault(RtpError::kBadUnit);
 }
 
 absl::StatusOr<Image> ReadImage(Bytes jpeg) {

@@ -11,11 +11,12 @@ namespace millrace::media::rtp {
 struct PcmParameters {
   uint32_t bytes_per_sample = 2;  // 1 (unsigned), 2 or 3 (signed, big-endian)
   uint32_t channels = 1;          // interleaved
+  bool little_endian = false;     // Hikvision's "PCM": turned around, two bytes a sample
 
   size_t GroupSize() const { return std::max<size_t>(size_t{bytes_per_sample} * channels, 1); }
 };
 
-// Payloads keep the byte order of the network.
+// Units have the byte order of the network.
 class PcmDepacketizer final : public WholePacketDepacketizer {
  public:
   explicit PcmDepacketizer(PcmParameters parameters = {}) : parameters_(parameters) {}

@@ -188,6 +188,9 @@ void ReadG726(Source& source) {
   const auto kilobits = ParseNumber<uint32_t>(name.substr(name.rfind('-') + 1));
   source.packing.bits_per_sample = static_cast<uint8_t>(kilobits.value_or(32) / 8);
   ReadPlainAudio(source);
+  if (!source.track.has_value()) return;
+  source.track->config = {source.packing.bits_per_sample,
+                          source.payload == PayloadFormat::kAal2G726 ? uint8_t{1} : uint8_t{0}};
 }
 
 }  // namespace

@@ -92,6 +92,16 @@ std::optional<Form> OpusForm(const Track& track) {
   return form;
 }
 
+// RFC 3551 §4.5.4: the name tells the rate, and which end of a byte codes are packed from.
+std::optional<Form> G726Form(const Track& track) {
+  const bool known = track.config.size() == 2 && track.config[0] >= 2 && track.config[0] <= 5;
+  if (!known) return std::nullopt;
+  const bool aal2 = track.config[1] != 0;
+  const std::string name = (aal2 ? "AAL2-G726-" : "G726-") + std::to_string(8 * track.config[0]);
+  return Form{aal2 ? PayloadFormat::kAal2G726 : PayloadFormat::kG726,
+              {kFirstDynamic, name, track.sample_rate, track.channels, {}}};
+}
+
 std::optional<Form> FormOf(const Track& track) {
   const bool sampled = track.sample_rate > 0 && track.channels > 0;
   switch (track.codec) {
@@ -110,6 +120,10 @@ std::optional<Form> FormOf(const Track& track) {
     case Codec::kG711A:
     case Codec::kG711U:
       return sampled ? G711Form(track) : std::nullopt;
+    case Codec::kG726:
+      return sampled ? G726Form(track) : std::nullopt;
+    case Codec::kMjpeg:
+      return Form{PayloadFormat::kJpeg, {26, "JPEG", kVideoClock, 0, {}}};
     case Codec::kPcm:
       if (!sampled) return std::nullopt;
       return Form{PayloadFormat::kL16,

@@ -26,7 +26,7 @@ constexpr Encoding kEncodings[] = {
     {"H265", "video", PayloadFormat::kH265, Codec::kH265},
     {"HEVC", "video", PayloadFormat::kH265, Codec::kH265},
     {"AV1", "video", PayloadFormat::kAv1, Codec::kAv1},
-    {"JPEG", "video", PayloadFormat::kJpeg, Codec::kUnknown},
+    {"JPEG", "video", PayloadFormat::kJpeg, Codec::kMjpeg},
     {"MPEG4-GENERIC", "audio", PayloadFormat::kMpeg4Generic, Codec::kAac},
     {"MP4A-LATM", "audio", PayloadFormat::kMp4aLatm, Codec::kAac},
     {"opus", "audio", PayloadFormat::kOpus, Codec::kOpus},
@@ -78,6 +78,23 @@ bool ReadFormat(const Media& media, Source& source) {
     return true;
   }
   return false;
+}
+
+// QuickTime's "x-dimensions:1920,1080", or "framesize:26 1920-1080" (RFC 6064 §4.1.2): JPEG over
+// RTP itself cannot say more than 2040.
+void ReadImageSize(const Media& media, Source& source) {
+  std::string_view text = ValueOf(media.attributes, "x-dimensions");
+  std::string_view between = ",";
+  if (text.empty()) {
+    text = ValueOf(media.attributes, "framesize");
+    CutFront(text, " ");
+    between = "-";
+  }
+  const auto width = ParseNumber<uint16_t>(Trim(CutFront(text, between)));
+  const auto height = ParseNumber<uint16_t>(Trim(text));
+  if (!width.has_value() || !height.has_value()) return;
+  source.packing.image_width = *width;
+  source.packing.image_height = *height;
 }
 
 Ignored Judge(const Description& description, const Media& media, Source& source) {
@@ -133,6 +150,7 @@ std::vector<Source> SourcesOf(const Description& description) {
     }
     if (source.ignored == Ignored::kNo) {
       ReadCodecParameters(source);
+      if (source.payload == PayloadFormat::kJpeg) ReadImageSize(media, source);
       if (source.track.has_value()) {
         source.track->id = source.track_id;
         source.track->is_default = source.track_id < kFirstFurtherTrack;

@@ -70,6 +70,9 @@ struct Packing {
   std::vector<uint8_t> mux_config;
   // G.726: bits of a sample, 2 to 5.
   uint8_t bits_per_sample = 0;
+  // JPEG: pixels, where the description tells them ("x-dimensions", "framesize"), else 0.
+  uint16_t image_width = 0;
+  uint16_t image_height = 0;
 
   friend bool operator==(const Packing&, const Packing&) = default;
 };

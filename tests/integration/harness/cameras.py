@@ -63,7 +63,7 @@ class RecordingShelf:
     def get(self, name, settings=()):
         """(path, Recording) for a profile; the path is None where it needs none."""
         profile = profile_with(name, settings)
-        if profile.video == "jpeg":
+        if profile.video == "vp8":
             return None, None
         key = (profile.video, profile.audio, profile.seconds, profile.audio_rate, profile.gop, profile.bframes,
                profile.slices)

@@ -130,7 +130,7 @@ def main():
     profile = profile_with(arguments.profile, arguments.set)
     with tempfile.TemporaryDirectory() as folder:
         path = arguments.file
-        if path is None and profile.video != "jpeg":
+        if path is None and profile.video != "vp8":
             path = f"{folder}/recording.mov"
             recordings.make_for(profile, path)
         recording = recordings.load(path) if path else recordings.Recording()

@@ -24,8 +24,8 @@ class Media:
 def describe(profile, recording, host):
     """(text of the description, [Media])"""
     medias = []
-    if profile.video == "jpeg":
-        medias.append(Media("video", 26, []))
+    if profile.video == "vp8":
+        medias.append(Media("video", 96, ["a=rtpmap:96 VP8/90000"]))
     elif recording.video is not None:
         medias.append(_video(profile, recording.video, 96))
         if profile.second_video:

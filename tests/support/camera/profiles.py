@@ -9,7 +9,7 @@ class Profile:
     path: str = "/live"
     server: str = "Rtsp Server"
     # What it sends.
-    video: str = "h264"  # h264 h265 or jpeg (described, and never sent)
+    video: str = "h264"  # h264 h265 or vp8 (described, and never sent)
     audio: str = "aac"  # aac pcma pcmu or none
     audio_rate: int = 16000
     bframes: int = 0
@@ -163,7 +163,7 @@ PROFILES = {
     "new_ssrc": Profile("another SSRC without another SETUP", new_ssrc_after_s=4, gop=25),
     "bye": Profile("says BYE and goes", bye_after_s=4, audio="pcma", audio_rate=8000),
     "mid_gop": Profile("begins between two key frames", starts_at_s=1),
-    "jpeg_only": Profile("a picture that we do not carry", video="jpeg", audio="none"),
+    "vp8_only": Profile("a picture that we do not carry", video="vp8", audio="none"),
 }
 
 

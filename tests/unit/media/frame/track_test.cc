@@ -17,6 +17,7 @@ TEST(Codec, NamesAndKinds) {
       {Codec::kH265, "h265", TrackKind::kVideo},
       {Codec::kAv1, "av1", TrackKind::kVideo},
       {Codec::kVp9, "vp9", TrackKind::kVideo},
+      {Codec::kMjpeg, "mjpeg", TrackKind::kVideo},
       {Codec::kAac, "aac", TrackKind::kAudio},
       {Codec::kOpus, "opus", TrackKind::kAudio},
       {Codec::kMp3, "mp3", TrackKind::kAudio},

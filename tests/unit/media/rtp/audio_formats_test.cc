@@ -68,6 +68,15 @@ TEST(Pcm, Cases) {
   EXPECT_EQ(units[0].duration, 2u);
 }
 
+TEST(Pcm, HikvisionsIsTurnedAround) {
+  PcmDepacketizer depacketizer({.channels = 1, .little_endian = true});
+  std::vector<AccessUnit> units;
+  ASSERT_TRUE(depacketizer.Push(PacketOf({0, "0100 fe7f 03"}), units).ok());
+  ASSERT_EQ(units.size(), 1u);
+  const Bytes samples = units[0].payload.bytes();
+  EXPECT_EQ(std::vector<uint8_t>(samples.begin(), samples.end()), tests::Hex("0001 7ffe"));
+}
+
 TEST(Pcm, CutsFramesAtSamples) {
   PcmPacketizer packetizer({.clock_rate = 44100, .max_packet_bytes = 64}, {.channels = 2});
   const auto set = packetizer.Pack(FrameOf(std::vector<uint8_t>(108), 441, 44100));

@@ -98,6 +98,37 @@ TEST(Offer, IsReadAgainAsTheSameTracks) {
   }
 }
 
+TEST(Offer, OfG726SaysRateAndOrder) {
+  for (uint8_t bits = 2; bits <= 5; ++bits) {
+    for (uint8_t aal2 : {0, 1}) {
+      SCOPED_TRACE(bits * 10 + aal2);
+      Track track = Audio(2, Codec::kG726, 8000, 1);
+      track.is_default = true;
+      track.config = {bits, aal2};
+      const Offer offer = MakeOffer({1, {track}}, {});
+      ASSERT_EQ(offer.tracks.size(), 1u);
+      EXPECT_EQ(ValueOf(offer.description.media[0].attributes, "rtpmap"),
+                std::string("96 ") + (aal2 == 1 ? "AAL2-" : "") + "G726-" +
+                    std::to_string(8 * bits) + "/8000");
+      const auto sources = SourcesOf(*Parse(Build(offer.description)));
+      ASSERT_EQ(sources.size(), 1u);
+      EXPECT_EQ(sources[0].track, track);
+      EXPECT_EQ(sources[0].payload, offer.tracks[0].payload);
+    }
+  }
+  EXPECT_TRUE(MakeOffer({1, {Audio(2, Codec::kG726, 8000, 1)}}, {}).tracks.empty());
+}
+
+TEST(Offer, OfMotionJpeg) {
+  Track track;
+  track.id = 1;
+  track.codec = Codec::kMjpeg;
+  const Offer offer = MakeOffer({1, {track}}, {});
+  ASSERT_EQ(offer.tracks.size(), 1u);
+  EXPECT_EQ(offer.tracks[0].payload_type, 26);
+  EXPECT_EQ(SourcesOf(offer.description)[0].codec, Codec::kMjpeg);
+}
+
 TEST(Offer, PayloadTypesAreStaticWhereThereIsOne) {
   const TrackSet tracks = {1,
                            {Audio(2, Codec::kG711A, 8000, 1), Audio(4, Codec::kG711U, 8000, 1),

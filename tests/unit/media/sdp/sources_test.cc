@@ -241,6 +241,30 @@ TEST(Sources, BitsOfG726) {
   }
 }
 
+TEST(Sources, SizeOfJpeg) {
+  const struct {
+    const char* name;
+    const char* attribute;
+    uint16_t width;
+    uint16_t height;
+  } cases[] = {
+      {"by QuickTime", "a=x-dimensions:2592,1944\n", 2592, 1944},
+      {"by RFC 6064", "a=framesize:26 3840-2160\n", 3840, 2160},
+      {"not told", "", 0, 0},
+      {"nonsense", "a=x-dimensions:99999,1\n", 0, 0},
+      {"half of it", "a=framesize:26 3840\n", 0, 0},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.name);
+    const auto sources =
+        Read(std::string("jpeg ") + c.name, std::string("m=video 0 RTP/AVP 26\n") + c.attribute);
+    ASSERT_EQ(sources.size(), 1u);
+    EXPECT_EQ(sources[0].codec, Codec::kMjpeg);
+    EXPECT_EQ(sources[0].packing.image_width, c.width);
+    EXPECT_EQ(sources[0].packing.image_height, c.height);
+  }
+}
+
 TEST(Sources, NoMoreTracksThanAStreamMayHave) {
   std::string text = "v=0\n";
   for (int i = 0; i < 10; ++i) text += "m=audio 0 RTP/AVP 0\n";
