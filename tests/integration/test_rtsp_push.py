@@ -1,10 +1,13 @@
 """Streams sent on by RTSP and RTSPS: to another cluster, and to ffmpeg as a server."""
 
 import socket
+import socketserver
+import threading
 
 import pytest
 
 from harness.media import packets_of, read_framemd5, run
+from harness.records import assert_same_frames, media, read_record
 from harness.waiting import until
 
 FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -40,6 +43,37 @@ def pushes(cluster):
         cluster.admin.cli("push", "remove", name, check=False)
 
 
+@pytest.fixture
+def answering():
+    """answering(line, header…): the port of a server that answers every ANNOUNCE so, and all else with 200."""
+    servers = []
+
+    def start(line, *headers):
+        class Connection(socketserver.StreamRequestHandler):
+            def handle(self):
+                while request := self.rfile.readline().decode():
+                    asked = {}
+                    while (text := self.rfile.readline().decode().strip()) != "":
+                        name, _, value = text.partition(":")
+                        asked[name.lower()] = value.strip()
+                    self.rfile.read(int(asked.get("content-length", "0")))
+                    announced = request.startswith("ANNOUNCE ")
+                    answer = [f"RTSP/1.0 {line if announced else '200 OK'}", f"CSeq: {asked.get('cseq', '')}",
+                              *(headers if announced else ())]
+                    self.wfile.write("\r\n".join([*answer, "", ""]).encode())
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server.server_address[1]
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
 def status_of(cluster, name):
     return cluster.admin.cli_json("push", "get", name)["status"]
 
@@ -73,6 +107,7 @@ def test_every_unit_comes_through(cluster, target, pushes, children, recordings,
     assert await_state(cluster, name, "RELAY_RUNNING")["session"]
     ended(publisher)
     ended(reader)
+    await_state(cluster, name, "RELAY_WAITING")  # for the stream
     source, seen = packets_of(recordings["av"], tmp_path / "source"), read_framemd5(tmp_path / "seen")
     shifts = []
     for kind, units in source.items():
@@ -97,6 +132,47 @@ def test_reasons_and_secrets(cluster, target, pushes, tools):
     text = cluster.admin.cli("push", "list").stdout + cluster.admin.cli("push", "list", "--json").stdout
     text += cluster["rtsp0"].process.log() + cluster["control-plane"].process.log()
     assert "not-that-1" not in text
+    shown = cluster.admin.cli_json("push", "get", wrong)["url"]
+    assert shown == f"rtsp://***@127.0.0.1:{target['rtsp0'].port}/locked/***"
+
+
+@pytest.mark.parametrize("line", ["403 Forbidden", "404 Stream Not Found", "415 Unsupported Media Type"])
+def test_what_the_target_says_is_the_reason(cluster, pushes, tools, answering, line):
+    stream = f"live/told-{line[:3]}"
+    tools.source(cluster.rtmp(stream)).wait_publishing()
+    name = pushes(stream, f"rtsp://127.0.0.1:{answering(line)}/in/here")
+    until(lambda: status_of(cluster, name).get("reason", "") == f"the server answered {line}", 20,
+          lambda: f"{line} is told: {status_of(cluster, name)}")
+
+
+def test_a_server_that_sends_us_elsewhere(cluster, target, pushes, tools, answering):
+    tools.source(cluster.rtmp("live/moved")).wait_publishing()
+    port = answering("302 Found", f"Location: {target.rtsp('sent/moved')}")
+    name = pushes("live/moved", f"rtsp://127.0.0.1:{port}/in/here")
+    await_state(cluster, name, "RELAY_RUNNING")
+    tools.viewers(target.flv("sent/moved")).wait_playing().wait_frames(50)
+
+
+def test_what_rtp_does_not_carry_is_left_out(cluster, target, pushes, tools, elementary, tmp_path):
+    """The sound of a stream with VP9 goes on alone; of VP9 alone it is told why nothing does."""
+    pushes("live/part", target.rtsp("sent/part"))
+    viewers = tools.viewers(target.flv("sent/part") + "?codec=enhanced", record=tmp_path / "seen")
+    until(lambda: target.admin.sessions(stream="sent/part"), 20, "the viewer waits")
+    tools.source(cluster.rtmp("live/part"), record=tmp_path / "sent",
+                 files=f"{elementary / 'v.vp9.ivf'},{elementary / 'a.opus'}").wait_end(60)
+    viewers.wait_end(60)
+    seen = read_record(tmp_path / "seen")
+    assert [line["codec"] for line in media(seen, packet="start")] == ["Opus"]
+    assert {line["type"] for line in media(seen)} == {8}
+    sent = [line for line in media(read_record(tmp_path / "sent")) if line["type"] == 8]
+    assert_same_frames(sent[-len(media(seen)):], seen, 8)  # from where the push began
+    assert "a push does without tracks that RTP does not carry" in cluster["rtsp0"].process.log()
+
+    name = pushes("live/none", target.rtsp("sent/none"))
+    source = tools.source(cluster.rtmp("live/none"), files=elementary / "v.vp9.ivf").wait_publishing()
+    until(lambda: "no codec that RTP carries: vp9" in status_of(cluster, name).get("reason", ""), 20,
+          lambda: f"why nothing is sent: {status_of(cluster, name)}")
+    source.wait_end(30)
 
 
 def test_a_target_that_is_away_is_tried_until_it_is_there(cluster, target, pushes, tools):
