@@ -8,6 +8,7 @@ import pytest
 
 from harness.media import packets_of, read_framemd5, run
 from harness.records import assert_same_frames, media, read_record
+from harness.verdict import assert_flawless
 from harness.waiting import until
 
 FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -15,7 +16,8 @@ FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster("defaults: {wait_timeout: 60s}\n", rtmp=1, http=1, rtsp=1)
+    return make_cluster("defaults: {wait_timeout: 60s, viewer_backlog: 1MiB}\n"
+                        "applications: {slow: {slow_viewer_timeout: 3s}}\n", rtmp=1, http=1, rtsp=1)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +47,9 @@ def pushes(cluster):
 
 @pytest.fixture
 def answering():
-    """answering(line, header…): the port of a server that answers every ANNOUNCE so, and all else with 200."""
-    servers = []
+    """answering(line, header…): the port of a server that answers every ANNOUNCE so, and all else with 200. Behind RECORD it
+    reads nothing."""
+    servers, done = [], threading.Event()
 
     def start(line, *headers):
         class Connection(socketserver.StreamRequestHandler):
@@ -61,14 +64,18 @@ def answering():
                     answer = [f"RTSP/1.0 {line if announced else '200 OK'}", f"CSeq: {asked.get('cseq', '')}",
                               *(headers if announced else ())]
                     self.wfile.write("\r\n".join([*answer, "", ""]).encode())
+                    if request.startswith("RECORD "):
+                        done.wait()
 
         server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
         server.daemon_threads = True
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         return server.server_address[1]
 
     yield start
+    done.set()
     for server in servers:
         server.shutdown()
         server.server_close()
@@ -143,6 +150,18 @@ def test_what_the_target_says_is_the_reason(cluster, pushes, tools, answering, l
     name = pushes(stream, f"rtsp://127.0.0.1:{answering(line)}/in/here")
     until(lambda: status_of(cluster, name).get("reason", "") == f"the server answered {line}", 20,
           lambda: f"{line} is told: {status_of(cluster, name)}")
+
+
+def test_a_target_that_does_not_read(cluster, pushes, tools, answering):
+    """It runs, is skipped, and is given up; the stream's other viewers miss nothing."""
+    tools.source(cluster.rtmp("slow/target"), profile="heavy", run=1).wait_publishing()
+    others = tools.viewers(cluster.flv("slow/target")).wait_playing()
+    name = pushes("slow/target", f"rtsp://127.0.0.1:{answering('200 OK')}/in/here")
+    await_state(cluster, name, "RELAY_RUNNING")
+    until(lambda: "too slowly" in status_of(cluster, name).get("reason", ""), 40,
+          lambda: f"it is given up: {status_of(cluster, name)}")
+    others.wait_frames(60)
+    assert_flawless(others.stop())
 
 
 def test_a_server_that_sends_us_elsewhere(cluster, target, pushes, tools, answering):
