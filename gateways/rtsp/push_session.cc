@@ -128,6 +128,8 @@ void PushSession::Flush() {
 }
 
 void PushSession::Fail(const absl::Status& status) {
+  const std::string name = media::FaultName(status);
+  if (name != "other") (void)shard_.CountError(name);  // the push's own log line tells
   const Ending ending = EndingOf(status, conversation_.url());
   End(ending.end, ending.reason);
 }

@@ -1,10 +1,14 @@
 """Streams sent on by RTSP and RTSPS: to another cluster, and to ffmpeg as a server."""
 
 import socket
+import socketserver
+import threading
 
 import pytest
 
 from harness.media import packets_of, read_framemd5, run
+from harness.records import assert_same_frames, media, read_record
+from harness.verdict import assert_flawless
 from harness.waiting import until
 
 FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -12,7 +16,8 @@ FFMPEG = ["ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster("defaults: {wait_timeout: 60s}\n", rtmp=1, http=1, rtsp=1)
+    return make_cluster("defaults: {wait_timeout: 60s, viewer_backlog: 1MiB}\n"
+                        "applications: {slow: {slow_viewer_timeout: 3s}}\n", rtmp=1, http=1, rtsp=1)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +43,42 @@ def pushes(cluster):
     yield push
     for name in made:
         cluster.admin.cli("push", "remove", name, check=False)
+
+
+@pytest.fixture
+def answering():
+    """answering(line, header…): the port of a server that answers every ANNOUNCE so, and all else with 200. Behind RECORD it
+    reads nothing."""
+    servers, done = [], threading.Event()
+
+    def start(line, *headers):
+        class Connection(socketserver.StreamRequestHandler):
+            def handle(self):
+                while request := self.rfile.readline().decode():
+                    asked = {}
+                    while (text := self.rfile.readline().decode().strip()) != "":
+                        name, _, value = text.partition(":")
+                        asked[name.lower()] = value.strip()
+                    self.rfile.read(int(asked.get("content-length", "0")))
+                    announced = request.startswith("ANNOUNCE ")
+                    answer = [f"RTSP/1.0 {line if announced else '200 OK'}", f"CSeq: {asked.get('cseq', '')}",
+                              *(headers if announced else ())]
+                    self.wfile.write("\r\n".join([*answer, "", ""]).encode())
+                    if request.startswith("RECORD "):
+                        done.wait()
+
+        server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
+        server.daemon_threads = True
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        return server.server_address[1]
+
+    yield start
+    done.set()
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 def status_of(cluster, name):
@@ -73,6 +114,7 @@ def test_every_unit_comes_through(cluster, target, pushes, children, recordings,
     assert await_state(cluster, name, "RELAY_RUNNING")["session"]
     ended(publisher)
     ended(reader)
+    await_state(cluster, name, "RELAY_WAITING")  # for the stream
     source, seen = packets_of(recordings["av"], tmp_path / "source"), read_framemd5(tmp_path / "seen")
     shifts = []
     for kind, units in source.items():
@@ -97,6 +139,59 @@ def test_reasons_and_secrets(cluster, target, pushes, tools):
     text = cluster.admin.cli("push", "list").stdout + cluster.admin.cli("push", "list", "--json").stdout
     text += cluster["rtsp0"].process.log() + cluster["control-plane"].process.log()
     assert "not-that-1" not in text
+    shown = cluster.admin.cli_json("push", "get", wrong)["url"]
+    assert shown == f"rtsp://***@127.0.0.1:{target['rtsp0'].port}/locked/***"
+
+
+@pytest.mark.parametrize("line", ["403 Forbidden", "404 Stream Not Found", "415 Unsupported Media Type"])
+def test_what_the_target_says_is_the_reason(cluster, pushes, tools, answering, line):
+    stream = f"live/told-{line[:3]}"
+    tools.source(cluster.rtmp(stream)).wait_publishing()
+    name = pushes(stream, f"rtsp://127.0.0.1:{answering(line)}/in/here")
+    until(lambda: status_of(cluster, name).get("reason", "") == f"the server answered {line}", 20,
+          lambda: f"{line} is told: {status_of(cluster, name)}")
+
+
+def test_a_target_that_does_not_read(cluster, pushes, tools, answering):
+    """It runs, is skipped, and is given up; the stream's other viewers miss nothing."""
+    tools.source(cluster.rtmp("slow/target"), profile="heavy", run=1).wait_publishing()
+    others = tools.viewers(cluster.flv("slow/target")).wait_playing()
+    name = pushes("slow/target", f"rtsp://127.0.0.1:{answering('200 OK')}/in/here")
+    await_state(cluster, name, "RELAY_RUNNING")
+    until(lambda: "too slowly" in status_of(cluster, name).get("reason", ""), 40,
+          lambda: f"it is given up: {status_of(cluster, name)}")
+    others.wait_frames(60)
+    assert_flawless(others.stop())
+
+
+def test_a_server_that_sends_us_elsewhere(cluster, target, pushes, tools, answering):
+    tools.source(cluster.rtmp("live/moved")).wait_publishing()
+    port = answering("302 Found", f"Location: {target.rtsp('sent/moved')}")
+    name = pushes("live/moved", f"rtsp://127.0.0.1:{port}/in/here")
+    await_state(cluster, name, "RELAY_RUNNING")
+    tools.viewers(target.flv("sent/moved")).wait_playing().wait_frames(50)
+
+
+def test_what_rtp_does_not_carry_is_left_out(cluster, target, pushes, tools, elementary, tmp_path):
+    """The sound of a stream with VP9 goes on alone; of VP9 alone it is told why nothing does."""
+    pushes("live/part", target.rtsp("sent/part"))
+    viewers = tools.viewers(target.flv("sent/part") + "?codec=enhanced", record=tmp_path / "seen")
+    until(lambda: target.admin.sessions(stream="sent/part"), 20, "the viewer waits")
+    tools.source(cluster.rtmp("live/part"), record=tmp_path / "sent",
+                 files=f"{elementary / 'v.vp9.ivf'},{elementary / 'a.opus'}").wait_end(60)
+    viewers.wait_end(60)
+    seen = read_record(tmp_path / "seen")
+    assert [line["codec"] for line in media(seen, packet="start")] == ["Opus"]
+    assert {line["type"] for line in media(seen)} == {8}
+    sent = [line for line in media(read_record(tmp_path / "sent")) if line["type"] == 8]
+    assert_same_frames(sent[-len(media(seen)):], seen, 8)  # from where the push began
+    assert "a push does without tracks that RTP does not carry" in cluster["rtsp0"].process.log()
+
+    name = pushes("live/none", target.rtsp("sent/none"))
+    source = tools.source(cluster.rtmp("live/none"), files=elementary / "v.vp9.ivf").wait_publishing()
+    until(lambda: "no codec that RTP carries: vp9" in status_of(cluster, name).get("reason", ""), 20,
+          lambda: f"why nothing is sent: {status_of(cluster, name)}")
+    source.wait_end(30)
 
 
 def test_a_target_that_is_away_is_tried_until_it_is_there(cluster, target, pushes, tools):

@@ -115,10 +115,13 @@ absl::Status PushConversation::OnSetup(const Response& response) {
     }
     if (replies[0].interleaved.has_value()) transport.interleaved = replies[0].interleaved;
   }
-  if (transport.interleaved->rtp > 254 ||
-      setups_.OfChannel(static_cast<uint8_t>(transport.interleaved->rtp)).has_value()) {
+  // Reports go on the channel behind, whatever the answer calls it.
+  const unsigned rtp = transport.interleaved->rtp;
+  if (rtp > 254 || setups_.OfChannel(static_cast<uint8_t>(rtp)).has_value() ||
+      setups_.OfChannel(static_cast<uint8_t>(rtp + 1)).has_value()) {
     return Fail(RtspError::kBadTransport, "a channel that cannot be used");
   }
+  transport.interleaved->rtcp = static_cast<uint16_t>(rtp + 1);
   setups_.Put(next_media_, std::move(transport));
   reader_.ExpectChannels(setups_.channel_end());
   ++next_media_;

@@ -16,7 +16,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 const std::string kUrl = "rtsp://10.0.0.5:8554/app/name";
@@ -223,6 +223,22 @@ TEST(Push, TransportsThatCannotBeUsed) {
   }
 }
 
+// Each media has two channels of its own.
+TEST(Push, ChannelsThatAreTaken) {
+  for (const char* channels : {"4-5", "5-6", "3-4"}) {
+    SCOPED_TRACE(channels);
+    PushDialogue push;
+    push.Announce();
+    push.Asked();
+    push.Answer(200);
+    push.Answer(200);
+    push.Answer(200, {{"Session", "5"}, {"Transport", "RTP/AVP/TCP;interleaved=4-5"}});
+    const std::string transport = std::string("RTP/AVP/TCP;interleaved=") + channels;
+    EXPECT_EQ(push.Answer(200, {{"Session", "5"}, {"Transport", transport}}), "");
+    EXPECT_EQ(push.error(), "rtsp_bad_transport: a channel that cannot be used");
+  }
+}
+
 TEST(Push, FollowsRedirects) {
   PushDialogue push;
   push.Announce();
@@ -235,12 +251,73 @@ TEST(Push, FollowsRedirects) {
   EXPECT_THAT(push.Answer(200), StartsWith("ANNOUNCE rtsp://other:8554/app/name"));
 }
 
+TEST(Push, RedirectsInCircles) {
+  PushDialogue push;
+  push.Announce();
+  push.Asked();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(push.error(), "");
+    push.Answer(200);
+    push.Answer(301, {{"Location", kUrl}});
+    push->OnConnected(push.now());
+    push.Asked();
+  }
+  EXPECT_EQ(push.error(), "rtsp_too_many_redirects");
+}
+
+// Another host than the one that the login is for.
+TEST(Push, ARedirectionTakesNoPasswordAlong) {
+  PushDialogue push("rtsp://user:secret@10.0.0.5:8554/app/name");
+  push.Announce();
+  push.Asked();
+  push.Answer(200);
+  const Headers challenge = {{"WWW-Authenticate", "Basic realm=\"s\""}};
+  push.Answer(401, challenge);
+  push.Answer(302, {{"Location", "rtsp://other:8554/app/name"}});
+  push->OnConnected(push.now());
+  EXPECT_THAT(push.Asked(), Not(HasSubstr("Authorization")));
+  push.Answer(200);
+  EXPECT_EQ(push.Answer(401, challenge), "");
+  EXPECT_EQ(push.error(), "rtsp_unauthorized: ANNOUNCE");
+}
+
 TEST(Push, NoAnswer) {
   PushDialogue push;
   push.Wait(9);
   EXPECT_EQ(push.TimerFault(), "");
   push.Wait(1);
   EXPECT_EQ(push.TimerFault(), "rtsp_response_timeout");
+}
+
+// A whole server, with its login and reports, however its bytes arrive.
+TEST(Push, SplitsChangeNothing) {
+  std::vector<uint8_t> bytes;
+  const auto answer = [&](const char* sequence, int status, Headers headers = {}) {
+    headers.Add("CSeq", sequence);
+    Write(Response{status, "", headers, ""}, bytes);
+  };
+  answer("1", 200, {{"Public", "ANNOUNCE, RECORD"}});
+  answer("2", 401, {{"WWW-Authenticate", "Digest realm=\"s\", nonce=\"1\""}});
+  answer("3", 200);
+  answer("4", 200, {{"Session", "5"}, {"Transport", "RTP/AVP/TCP;interleaved=6-7"}});
+  answer("5", 200, {{"Session", "5"}});
+  answer("6", 200, {{"Session", "5"}});
+  WriteInterleavedHeader(7, 600, bytes);
+  bytes.insert(bytes.end(), 600, 0x80);
+  Write(Request{"OPTIONS", kUrl, std::string(kVersion), {{"CSeq", "1"}}, ""}, bytes);
+  const auto seen = tests::ExpectSameForAllSplits(bytes, [](auto feed) {
+    PushDialogue push("rtsp://user:secret@10.0.0.5:8554/app/name");
+    push.Announce();
+    std::string asked = push.Asked() + " | ";
+    feed([&](media::Bytes piece) {
+      const std::string text = push.Feed(piece);
+      if (!text.empty()) asked += text + " | ";
+    });
+    return std::vector<std::string>{push.events(), push.error(), asked};
+  });
+  EXPECT_EQ(seen[0], "recording 0:6 1:2");
+  EXPECT_EQ(seen[1], "");
+  EXPECT_THAT(seen[2], AllOf(HasSubstr(" | RECORD "), HasSubstr(" | 200 OK")));
 }
 
 }  // namespace
