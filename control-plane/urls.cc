@@ -16,21 +16,30 @@ using lifecycle::HostPort;
 struct Scheme {
   const char* name;     // of URLs, and of the gateway's address in Register
   uint16_t usual_port;  // left out of URLs
+  bool tls;
   uint32_t (v1::PublicSettings::*port)() const;
 };
-constexpr Scheme kRtmp{"rtmp", 1935, &v1::PublicSettings::rtmp_port};
-constexpr Scheme kRtsp{"rtsp", 554, &v1::PublicSettings::rtsp_port};
-constexpr Scheme kHttp{"http", 80, &v1::PublicSettings::http_port};
+constexpr Scheme kRtmp{"rtmp", 1935, false, &v1::PublicSettings::rtmp_port};
+constexpr Scheme kRtmps{"rtmps", 443, true, &v1::PublicSettings::rtmps_port};
+constexpr Scheme kRtsp{"rtsp", 554, false, &v1::PublicSettings::rtsp_port};
+constexpr Scheme kRtsps{"rtsps", 322, true, &v1::PublicSettings::rtsps_port};
+constexpr Scheme kHttp{"http", 80, false, &v1::PublicSettings::http_port};
+constexpr Scheme kHttps{"https", 443, true, &v1::PublicSettings::https_port};
 
-struct Player {
+struct Way {
   const char* protocol;
   const Scheme& scheme;
-  const char* suffix;
+  const char* suffix = "";
 };
-constexpr auto kPlayers = std::to_array<Player>({
-    {"rtmp", kRtmp, ""},
-    {"rtsp", kRtsp, ""},
+constexpr auto kPublishers =
+    std::to_array<Way>({{"rtmp", kRtmp}, {"rtmps", kRtmps}, {"rtsp", kRtsp}, {"rtsps", kRtsps}});
+constexpr auto kPlayers = std::to_array<Way>({
+    {"rtmp", kRtmp},
+    {"rtmps", kRtmps},
+    {"rtsp", kRtsp},
+    {"rtsps", kRtsps},
     {"http-flv", kHttp, ".flv"},
+    {"https-flv", kHttps, ".flv"},
 });
 
 std::optional<HostPort> AddressOfGateway(const char* name,
@@ -41,7 +50,7 @@ std::optional<HostPort> AddressOfGateway(const char* name,
     const auto found = addresses.find(name);
     if (!row.node.attached() || found == addresses.end()) continue;
     const absl::StatusOr<HostPort> address = lifecycle::ParseHostPort(found->second);
-    if (!address.ok() || address->host.empty()) continue;
+    if (!address.ok() || address->host.empty() || address->port == 0) continue;
     if (row.node.ready() && !row.node.draining()) return *address;
     if (!best) best = *address;
   }
@@ -51,6 +60,8 @@ std::optional<HostPort> AddressOfGateway(const char* name,
 // "rtmp://media.example.org:11935/"
 std::optional<std::string> Base(const Scheme& scheme, const v1::Configuration& configuration,
                                 const std::map<std::string, NodeRow>& nodes) {
+  const v1::TlsSettings& tls = configuration.tls();
+  if (scheme.tls && (tls.certificate().empty() || tls.key().empty())) return std::nullopt;
   const v1::PublicSettings& settings = configuration.public_();
   const std::string& host = settings.host().empty() ? configuration.public_host() : settings.host();
   HostPort address{host, static_cast<uint16_t>((settings.*scheme.port)())};
@@ -89,25 +100,23 @@ v1::StreamUrls UrlsOf(std::string_view stream, const v1::Configuration& configur
                       const std::map<std::string, NodeRow>& nodes) {
   v1::StreamUrls urls;
   const std::string path = Encoded(stream);
-  if (const auto base = Base(kRtmp, configuration, nodes)) {
+  for (const Way& way : kPublishers) {
+    const auto base = Base(way.scheme, configuration, nodes);
+    if (!base) continue;
     v1::StreamUrl& url = *urls.add_publish();
-    url.set_protocol("rtmp");
+    url.set_protocol(way.protocol);
     url.set_url(*base + path);
+    if (!std::string_view(way.protocol).starts_with("rtmp")) continue;
     const size_t slash = path.rfind('/');
     url.set_server(*base + path.substr(0, slash));
     url.set_key(path.substr(slash + 1));
   }
-  if (const auto base = Base(kRtsp, configuration, nodes)) {
-    v1::StreamUrl& url = *urls.add_publish();
-    url.set_protocol("rtsp");
-    url.set_url(*base + path);
-  }
-  for (const Player& player : kPlayers) {
-    const auto base = Base(player.scheme, configuration, nodes);
+  for (const Way& way : kPlayers) {
+    const auto base = Base(way.scheme, configuration, nodes);
     if (!base) continue;
     v1::StreamUrl& url = *urls.add_play();
-    url.set_protocol(player.protocol);
-    url.set_url(*base + path + player.suffix);
+    url.set_protocol(way.protocol);
+    url.set_url(*base + path + way.suffix);
   }
   return urls;
 }

@@ -56,6 +56,7 @@ Request ToRequest(const beast::http::request_parser<beast::http::empty_body>& pa
   request.chunks = message.version() >= 11;
   request.origin = Text(message[field::origin]);
   request.host = Text(message[field::host]);
+  request.authorization = Text(message[field::authorization]);
   request.user_agent = CleanText(Text(message[field::user_agent]), kMaxUserAgent);
   request.preflight = message.count(field::access_control_request_method) > 0;
   const auto lines = message.equal_range("X-Forwarded-For");

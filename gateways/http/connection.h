@@ -28,6 +28,7 @@ struct Request {
   std::string origin;
   std::string host;
   std::string user_agent;              // cleaned, bounded
+  std::string authorization;           // as it came
   std::vector<std::string> forwarded;  // values of X-Forwarded-For, the nearest proxy's last
   bool preflight = false;
   bool keep_alive = false;

@@ -29,6 +29,10 @@ Row RowOf(Fault fault) {
       return {"no_such_tracks", 404, "The stream has no such tracks"};
     case Fault::kMethod:
       return {"method", 405, "The method is not allowed"};
+    case Fault::kLogin:
+      return {"login", 401, "Playing takes a user and a password"};
+    case Fault::kWrongLogin:
+      return {"wrong_login", 401, "The user or the password is wrong"};
     case Fault::kBanned:
       return {"banned", 403, "Playing is banned"};
     case Fault::kKicked:
@@ -69,6 +73,7 @@ bool IsProtocolError(Fault fault) {
     case Fault::kBadQuery:
     case Fault::kInvalidName:
     case Fault::kMethod:
+    case Fault::kWrongLogin:
     case Fault::kHeaderTooLarge:
     case Fault::kTooManyFields:
     case Fault::kTargetTooLong:

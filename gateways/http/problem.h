@@ -15,8 +15,10 @@ enum class Fault {
   kNoSuchStream,  // nobody publishes it, and nobody came while the request waited
   kNoSuchTracks,  // the stream has nothing of what was asked for
   kMethod,        // not GET, HEAD or OPTIONS
-  kBanned,        // a ban is in force
-  kKicked,        // closed by an operator before the first byte
+  kLogin,         // the stream's viewers log in, and this one did not
+  kWrongLogin,
+  kBanned,  // a ban is in force
+  kKicked,  // closed by an operator before the first byte
   kHeaderTooLarge,
   kTooManyFields,
   kTargetTooLong,

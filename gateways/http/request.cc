@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "runtime/bus/stream_name.h"
 
 namespace millrace::http {
@@ -86,6 +88,21 @@ std::string CleanText(std::string_view text, size_t limit) {
   return clean;
 }
 
+std::optional<Credentials> ParseBasic(std::string_view authorization) {
+  constexpr std::string_view kScheme = "basic ";
+  if (!absl::StartsWithIgnoreCase({authorization.data(), authorization.size()},
+                                  {kScheme.data(), kScheme.size()})) {
+    return std::nullopt;
+  }
+  std::string_view encoded = authorization.substr(kScheme.size());
+  while (encoded.starts_with(' ')) encoded.remove_prefix(1);
+  std::string text;
+  if (!absl::Base64Unescape({encoded.data(), encoded.size()}, &text)) return std::nullopt;
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  return Credentials{text.substr(0, colon), text.substr(colon + 1)};
+}
+
 Route RouteRequest(std::string_view target) {
   const std::string_view encoded = PathOf(target);
   const auto refuse = [&](Fault fault, std::string detail) {
@@ -134,6 +151,8 @@ Route RouteRequest(std::string_view target) {
     }
     play.choice.form = *form;
   }
+  play.credentials.user = QueryArgument(query, "user").value_or("");
+  play.credentials.password = QueryArgument(query, "pass").value_or("");
   return play;
 }
 

@@ -12,11 +12,20 @@
 
 namespace millrace::http {
 
+// Who asks, in the clear: by `?user=…&pass=…` or by Basic (RFC 7617).
+struct Credentials {
+  std::string user;
+  std::string password;
+};
+// Of the value of Authorization. Unset where it is not Basic, or malformed.
+std::optional<Credentials> ParseBasic(std::string_view authorization);
+
 struct Index {};  // GET /
 struct Play {     // GET /app/name.flv
   std::string stream;
   LaneChoice choice;
   v1::StartSetting start = v1::START_SETTING_UNSPECIFIED;  // as the application says
+  Credentials credentials;                                 // of the query
 };
 using Route = std::variant<Index, Play, Problem>;
 

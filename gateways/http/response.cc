@@ -101,6 +101,9 @@ Response ProblemResponse(const Problem& problem) {
   response.Set("Cache-Control", "no-store");
   if (problem.fault == Fault::kMethod) response.Set("Allow", std::string(kMethods));
   if (IsRefusal(problem.fault)) response.Set("Retry-After", "5");
+  if (problem.fault == Fault::kLogin || problem.fault == Fault::kWrongLogin) {  // RFC 7617 §2
+    response.Set("WWW-Authenticate", "Basic realm=\"millrace\", charset=\"UTF-8\"");
+  }
   if (problem.fault == Fault::kUpgradeVersion) {
     response.Set("Upgrade", "websocket");
     response.Set("Sec-WebSocket-Version", "13");  // RFC 6455 §4.4

@@ -121,7 +121,8 @@ class Server::Impl {
 };
 
 Server::Server(node::Node& node, std::string secure_listen)
-    : impl_(std::make_unique<Impl>(node, std::move(secure_listen))) {}
+    : secure_listen_(std::move(secure_listen)),
+      impl_(std::make_unique<Impl>(node, secure_listen_)) {}
 Server::~Server() = default;
 absl::Status Server::Start() { return impl_->Start(); }
 void Server::StopAccepting() { impl_->StopAccepting(); }

@@ -19,11 +19,13 @@ class Server final : public node::Service {
 
   absl::Status Start() override;
   void StopAccepting() override;
+  std::string secure_listen() const override { return secure_listen_; }
   uint16_t port() const;         // as bound; after Start
   uint16_t secure_port() const;  // 0 while it is not open; home shard
 
  private:
   class Impl;
+  const std::string secure_listen_;
   std::unique_ptr<Impl> impl_;
 };
 

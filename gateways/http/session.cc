@@ -14,6 +14,7 @@
 #include "gateways/http/response.h"
 #include "gateways/http/websocket/frame_reader.h"
 #include "media/base/fault.h"
+#include "runtime/node/player_login.h"
 #include "runtime/transport/arrival.h"
 
 namespace millrace::http {
@@ -27,6 +28,7 @@ using stream::ViewerEnd;
 
 // What a client may send behind its request while it is being answered.
 constexpr size_t kMaxRubbish = 64 * 1024;
+constexpr size_t kMaxUser = 64;  // as users may be configured
 // Whoever is turned away has so long to ask for the reason.
 constexpr milliseconds kRefusedTime{1'000};
 
@@ -133,7 +135,8 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     if (play == nullptr) return route;
     if (draining) return Problem{Fault::kDraining, "Ask another node, or ask again later.", path};
     if (auto problem = WrongUpgrade()) return *std::move(problem);
-    if (const auto reason = node_.bans().RefusalNow(play->stream, client_.ToString(), "")) {
+    if (auto problem = WrongLogin(*play, path)) return *std::move(problem);
+    if (const auto reason = node_.bans().RefusalNow(play->stream, client_.ToString(), user_)) {
       return Problem{
           Fault::kBanned,
           fmt::format("A ban is in force: {}. Ask the operator, or wait until it is over.",
@@ -141,6 +144,20 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
           path};
     }
     return route;
+  }
+
+  std::optional<Problem> WrongLogin(const Play& play, const std::string& path) {
+    Credentials given = play.credentials;
+    if (given.user.empty()) given = ParseBasic(request_.authorization).value_or(Credentials());
+    user_ = CleanText(given.user, kMaxUser);
+    if (node::MayPlay(node_.settings(play.stream), given.user, given.password)) {
+      return std::nullopt;
+    }
+    if (given.user.empty()) {
+      return Problem{Fault::kLogin, "Ask with HTTP Basic, or add ?user=...&pass=... to the URL.",
+                     path};
+    }
+    return Problem{Fault::kWrongLogin, "Ask the operator, or look for a typing error.", path};
   }
 
   // Counts the connection as `address`'s; false where that has as many as it may.
@@ -246,6 +263,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     row.set_role(v1::ROLE_VIEWER);
     row.set_stream(play.stream);
     row.set_address(ClientText());
+    row.set_user(user_);
     row.set_user_agent(request_.user_agent);
     auto kick = [weak = weak_from_this(),
                  executor = connection_->socket().get_executor()](const rpc::KickOrder& order) {
@@ -272,7 +290,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     options.lane = play_.head ? FlvHeadLane(play.choice) : FlvLane(play.choice, framing);
     options.settings = node_.settings(play.stream);
     if (play.start != v1::START_SETTING_UNSPECIFIED) options.settings.set_start(play.start);
-    options.settings.clear_publishers();  // not once a session
+    node::ForgetLogins(options.settings);
     viewer_ =
         node_.feeds().View(shard_, connection_->transport(), std::move(options), record_, *this);
     co_await Watch();
@@ -461,6 +479,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   net::Endpoint peer_;                      // the other end, or whom a balancer speaks for
 
   Request request_;
+  std::string user_;       // who asks, where somebody logged in
   net::IpAddress client_;  // behind HTTP proxies
   std::string entered_;    // whose connection this counts as
   bool over_limit_ = false;

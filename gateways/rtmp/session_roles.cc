@@ -8,6 +8,7 @@
 #include "gateways/rtmp/session.h"
 #include "media/base/fault.h"
 #include "runtime/bus/stream_name.h"
+#include "runtime/node/player_login.h"
 
 namespace millrace::rtmp {
 namespace {
@@ -79,7 +80,7 @@ std::optional<std::string> Session::WhyNot(const Target& target, std::string_vie
 void Session::Begin(const Target& target, std::string_view user, v1::Role role) {
   configuration_ = node().configuration();
   app_ = node().settings(target.stream);
-  app_.clear_publishers();  // not once a session
+  node::ForgetLogins(app_);
   OpenRecord(target.stream, user, user_agent_, role);
 }
 
@@ -222,6 +223,17 @@ void Session::BeginPlay() {
     node().logger().Info("play refused",
                          {{"stream", target.stream}, {"address", peer_}, {"reason", *refusal}});
     conversation_.RejectPlay(banned ? Refusal::kUnauthorized : Refusal::kNotFound, *refusal);
+    CloseGently("refused");
+    return;
+  }
+  if (!node::MayPlay(node().settings(target.stream), user, PasswordOf(target.params))) {
+    if (shard_.CountError(RtmpErrorName(RtmpError::kLoginFailed))) {
+      node().logger().Warning("login refused",
+                              {{"stream", target.stream}, {"address", peer_}, {"user", user}});
+    }
+    conversation_.RejectPlay(Refusal::kUnauthorized,
+                             "playing here takes a user and a password: add ?user=...&pass=... to "
+                             "the stream's name");
     CloseGently("refused");
     return;
   }

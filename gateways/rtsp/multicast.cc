@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
+#include "runtime/node/player_login.h"
 
 namespace millrace::rtsp {
 namespace {
@@ -90,7 +91,7 @@ void MulticastGroup::Begin() {
   options.stream = request_.stream;
   options.protocol = "rtsp";
   options.settings = node_.settings(request_.stream);
-  options.settings.clear_publishers();
+  node::ForgetLogins(options.settings);
   options.sink = sink_.get();
   options.lane = LaneOf(request_.tracks, OpenSslRandom);
   viewer_ = node_.feeds().View(kShard, *no_connection_, std::move(options), record_, *this);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "runtime/node/player_login.h"
+
 namespace millrace::rtsp {
 namespace {
 
@@ -21,7 +23,7 @@ Publication::Publication(node::Node& node, boost::asio::io_context& shard,
       settings_(node.settings(stream_)),
       receiver_(options.sources, {.datagrams = options.datagrams, .ssrc = options.ssrc}),
       last_media_(std::chrono::steady_clock::now()) {
-  settings_.clear_publishers();  // not once a session
+  node::ForgetLogins(settings_);
   stream::IngestOptions ingest;
   ingest.stream = stream_;
   ingest.session = std::move(options.session);
@@ -82,7 +84,7 @@ bool Publication::IdleAt(TimePoint now) {
   if (auto configuration = node_.configuration(); configuration != configuration_) {
     configuration_ = std::move(configuration);
     settings_ = node_.settings(stream_);
-    settings_.clear_publishers();
+    node::ForgetLogins(settings_);
     ingest_->SetSettings(settings_);
   }
   return now - last_media_ >= milliseconds(settings_.publish_idle_timeout());

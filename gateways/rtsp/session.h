@@ -65,7 +65,7 @@ class Session final : public node::ClientSession,
   // Refuses the waiting request where `target` may not be published or played by user_.
   bool Refused(const Target& target);
   // Whether who publishes `target` said who it is, where it must; else the request is answered.
-  bool LoggedIn(const Target& target);
+  bool LoggedIn(const Target& target, v1::Role role);
   void Begin(const Target& target, v1::Role role);
 
   // --- session_publish.cc ---

@@ -10,11 +10,11 @@
 #include "gateways/rtsp/rtsp_unit.h"
 #include "gateways/rtsp/session.h"
 #include "media/base/ticks.h"
+#include "runtime/node/player_login.h"
 
 namespace millrace::rtsp {
 void Session::On(DescribeRequest& event) {
-  user_.clear();
-  if (Refused(event.target)) return;
+  if (!LoggedIn(event.target, v1::ROLE_VIEWER) || Refused(event.target)) return;
   // What is set up is of one stream.
   const bool another = !conversation_.setups().empty() && event.target.stream != target_.stream;
   if (viewer_ != nullptr || grouped_ || another) {
@@ -81,7 +81,7 @@ void Session::BeginPlay() {
   options.stream = target_.stream;
   options.protocol = "rtsp";
   options.settings = node().settings(target_.stream);
-  options.settings.clear_publishers();
+  node::ForgetLogins(options.settings);
   if (UsesUdp()) MakeSink();
   options.sink = sink_.get();
   options.start_ms = start_ms_ = ElapsedMs();

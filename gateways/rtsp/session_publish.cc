@@ -37,7 +37,7 @@ std::string NameOf(const media::sdp::Description& description, const media::sdp:
 }  // namespace
 
 void Session::On(AnnounceRequest& event) {
-  if (!LoggedIn(event.target) || Refused(event.target)) return;
+  if (!LoggedIn(event.target, v1::ROLE_PUBLISHER) || Refused(event.target)) return;
   bool any = false;
   std::string left_out;
   for (const auto& source : event.sources) {

@@ -5,7 +5,9 @@
 #include "gateways/rtsp/crypto.h"
 #include "gateways/rtsp/protocol/errors.h"
 #include "gateways/rtsp/session.h"
+#include "media/base/secret.h"
 #include "runtime/bus/stream_name.h"
+#include "runtime/node/player_login.h"
 
 namespace millrace::rtsp {
 namespace {
@@ -39,17 +41,20 @@ bool Session::Refused(const Target& target) {
   return true;
 }
 
-bool Session::LoggedIn(const Target& target) {
+bool Session::LoggedIn(const Target& target, v1::Role role) {
   user_ = UserOf(target.params);
   const v1::AppSettings settings = node().settings(target.stream);
-  if (settings.publishers().empty()) return true;
-  const auto password_of = [&settings](std::string_view user) -> std::optional<std::string> {
+  const bool plays = role == v1::ROLE_VIEWER;
+  if (plays ? !node::PlayersLogIn(settings) : settings.publishers().empty()) return true;
+  const auto password_of = [&](std::string_view user) -> std::optional<std::string> {
+    if (plays) return node::PlayerPassword(settings, user);
     const auto found = settings.publishers().find(std::string(user));
     if (found == settings.publishers().end()) return std::nullopt;
     return found->second;
   };
   const auto password = password_of(user_);
-  if (password.has_value() && SameSecret(*password, FindParam(target.params, "pass"))) return true;
+  if (password.has_value() && media::SameSecret(*password, FindParam(target.params, "pass")))
+    return true;
   // The nonce is the connection's, the passwords are those of the stream that is asked for.
   if (!auth_.has_value()) auth_.emplace("millrace", nullptr, OpenSslMd5, OpenSslRandom);
   const auto user = conversation_.Admit(auth_->With(password_of));

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "runtime/node/player_login.h"
+
 namespace millrace::rtsp {
 namespace {
 
@@ -28,7 +30,7 @@ TrackQuery::TrackQuery(node::Node& node, size_t shard, transport::Transport& tra
   options.stream = stream;
   options.protocol = "rtsp";
   options.settings = node.settings(stream);
-  options.settings.clear_publishers();
+  node::ForgetLogins(options.settings);
   options.lane.key = "rtsp-tracks";
   options.lane.make_muxer = [] { return std::make_unique<NothingShown>(); };
   viewer_ = node.feeds().View(shard, transport, std::move(options), std::move(record), *this);

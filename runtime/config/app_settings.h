@@ -48,7 +48,8 @@ class StreamSettings {
   std::map<std::string, std::vector<size_t>, std::less<>> by_first_part_;
 };
 
-// Sets what `over` sets. Its publishers, where it has any, take the place of those that there are.
+// Sets what `over` sets. Its publishers and its viewers, where it has any, take the
+// place of those that there are.
 void Override(v1::AppSettings& settings, const v1::AppSettings& over);
 
 // The configuration as it may be shown: passwords read "(hidden)", which no file can set.

@@ -98,12 +98,14 @@ v1::Configuration WithDefaults(const v1::Configuration& configuration) {
 void Override(v1::AppSettings& settings, const v1::AppSettings& over) {
   // Merging would let in those of `settings` too.
   if (!over.publishers().empty()) settings.clear_publishers();
+  if (!over.viewers().empty()) settings.clear_viewers();
   settings.MergeFrom(over);
 }
 
 v1::Configuration WithoutSecrets(v1::Configuration configuration) {
   const auto hide = [](v1::AppSettings& app) {
     for (auto& [user, password] : *app.mutable_publishers()) password = kHidden;
+    for (auto& [user, password] : *app.mutable_viewers()) password = kHidden;
   };
   if (configuration.has_defaults()) hide(*configuration.mutable_defaults());
   for (auto& [name, app] : *configuration.mutable_applications()) hide(app);

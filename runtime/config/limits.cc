@@ -171,6 +171,14 @@ bool IsUser(std::string_view text) {
          text.find_first_of(" ?&=/%+#\"'") == std::string_view::npos;
 }
 
+// A key or a value of the maps of users and passwords.
+bool IsLogin(std::string_view name, std::string_view part) {
+  for (const std::string_view map : {"AppSettings.PublishersEntry", "AppSettings.ViewersEntry"}) {
+    if (name.starts_with(map) && name.substr(map.size()) == part) return true;
+  }
+  return false;
+}
+
 bool IsPassword(std::string_view text) {
   return !text.empty() && text.size() <= 128 && !HasControls(text) && text != kHidden;
 }
@@ -249,10 +257,10 @@ absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::stri
   if (name == "HttpSettings.allow_origins" && !IsOrigin(value)) {
     return Refuse(value, "an origin: write \"*\" or https://example.org");
   }
-  if (name == "AppSettings.PublishersEntry.key" && !IsUser(value)) {
+  if (IsLogin(name, ".key") && !IsUser(value)) {
     return Refuse(value, "a user: write up to 64 characters, no spaces and none of ?&=/%+#");
   }
-  if (name == "AppSettings.PublishersEntry.value" && !IsPassword(value)) {
+  if (IsLogin(name, ".value") && !IsPassword(value)) {
     return absl::InvalidArgumentError(
         "a password has 1 to 128 characters, no control characters, and is not what `config show` "
         "writes in place of one");

@@ -23,7 +23,7 @@ struct Range {
 Range RangeOf(const google::protobuf::FieldDescriptor& field);
 
 // Whether a text field may hold `value`: router endpoints, CIDRs, origins, host names, users and
-// passwords of publishers.
+// passwords of publishers and viewers.
 absl::Status CheckText(const google::protobuf::FieldDescriptor& field, std::string_view value);
 
 // Whether `key` can be a key of the map `field`: of `applications` an application or a path of

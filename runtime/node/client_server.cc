@@ -49,8 +49,8 @@ void SetOptions(tcp::socket& socket) {
 ClientServer::ClientServer(Node& node, const char* protocol, std::string secure_listen)
     : node_(node),
       protocol_(protocol),
-      secure_(node.shards().home(), SecureOptions(std::move(secure_listen)), node.logger(),
-              node.metrics()) {}
+      secure_listen_(std::move(secure_listen)),
+      secure_(node.shards().home(), SecureOptions(secure_listen_), node.logger(), node.metrics()) {}
 
 ClientServer::~ClientServer() = default;
 

@@ -26,6 +26,7 @@ class ClientServer : public Service {
 
   absl::Status Start() override;
   void StopAccepting() override;
+  std::string secure_listen() const override { return secure_listen_; }
   // The port that is listened on, once started.
   uint16_t port() const { return port_; }
   // 0 while it is not open; home shard.
@@ -68,6 +69,7 @@ class ClientServer : public Service {
                                       ClientSession::Options options);
 
   const char* const protocol_;
+  const std::string secure_listen_;
   std::optional<Acceptor> acceptor_;
   transport::SecurePort secure_;
   uint16_t port_ = 0;

@@ -217,6 +217,9 @@ class GatewayNode : public Node {
     registration.set_version(MILLRACE_VERSION);
     registration.set_metrics_address(Advertised(settings_.metrics, metrics_port));
     (*registration.mutable_addresses())[kind_.address_name] = settings_.listen;
+    if (const std::string secure = service_->secure_listen(); !secure.empty()) {
+      (*registration.mutable_addresses())[kind_.address_name + std::string("s")] = secure;
+    }
     if (relay::Factory* const factory = service_->relays(); factory != nullptr) {
       for (std::string& scheme : factory->pull_schemes()) {
         registration.add_pull_schemes(std::move(scheme));

@@ -59,6 +59,8 @@ class Service {
   virtual ~Service() = default;  // after the shards have stopped
   // Opens the listening sockets. Called on the main thread before the shards run.
   virtual absl::Status Start() = 0;
+  // "host:port" where TLS is offered once a certificate is configured; empty: never.
+  virtual std::string secure_listen() const { return {}; }
   // Stops accepting; sessions go on. Home shard. Once.
   virtual void StopAccepting() = 0;
   // What fetches streams from other servers and sends them there, alive as long as the service;

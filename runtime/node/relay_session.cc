@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/node/client_limits.h"
+#include "runtime/node/player_login.h"
 #include "runtime/transport/certificate.h"
 #include "runtime/transport/dial.h"
 
@@ -226,7 +227,7 @@ bool RelaySession::Reconfigured() {
   if (configuration == configuration_) return false;
   configuration_ = std::move(configuration);
   app_ = node().settings(stream());
-  app_.clear_publishers();  // not once a session
+  ForgetLogins(app_);
   return true;
 }
 

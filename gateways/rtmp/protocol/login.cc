@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "media/base/secret.h"
+
 namespace millrace::rtmp {
 namespace {
 
@@ -30,16 +32,6 @@ std::string HexOf(Bytes bytes) {
     text.push_back(kDigits[byte & 15]);
   }
   return text;
-}
-
-// Takes as long whatever differs.
-bool SameSecret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return difference == 0;
 }
 
 std::string Join(std::initializer_list<std::string_view> parts) {
@@ -120,7 +112,7 @@ Verdict Login::AtPublish(const Target& target, const Identity& identity) const {
   if (publishers_.DoorOf(target.stream) == Publishers::Door::kOpen) return Admitted(identity);
   if (!identity.user.empty()) {
     const auto password = publishers_.PasswordOf(target.stream, identity.user);
-    if (password.has_value() && SameSecret(*password, identity.password)) {
+    if (password.has_value() && media::SameSecret(*password, identity.password)) {
       return Admitted(identity);
     }
   }
@@ -140,7 +132,7 @@ bool Login::CheckPlain(const Target& target, Identity& identity) const {
   const std::string_view user = UserOf(target.params);
   const std::string_view given = rtmp::PasswordOf(target.params);
   const auto password = publishers_.PasswordOf(target.stream, user);
-  if (user.empty() || !password.has_value() || !SameSecret(*password, given)) return false;
+  if (user.empty() || !password.has_value() || !media::SameSecret(*password, given)) return false;
   identity = {std::string(user), *password};
   return true;
 }
@@ -164,7 +156,7 @@ Verdict Login::CheckResponse(const Target& address, std::string_view user, int64
   const std::string_view response =
       WithoutRubbish(FindParam(address.params, "response"), kBase64Response);
   const std::string expected = Expected(user, password.value_or(""), opaque, challenge);
-  if (!password.has_value() || !SameSecret(expected, response)) {
+  if (!password.has_value() || !media::SameSecret(expected, response)) {
     return Refused(user, Join({kReject, kAuthFailed}));
   }
   return Admitted({std::string(user), *password});
@@ -199,7 +191,7 @@ bool Login::IsCurrent(std::string_view opaque, std::string_view user, int64_t no
     then = then << 4 | static_cast<uint64_t>(decimal ? digit - '0' : digit - 'a' + 10);
   }
   const auto then_ms = static_cast<int64_t>(then);
-  if (!SameSecret(opaque, Opaque(user, then_ms))) return false;
+  if (!media::SameSecret(opaque, Opaque(user, then_ms))) return false;
   return then_ms <= now_ms && now_ms - then_ms <= kChallengeLifetimeMs;
 }
 

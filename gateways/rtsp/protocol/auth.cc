@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "media/base/secret.h"
 #include "media/base/text.h"
 
 namespace millrace::rtsp {
@@ -225,7 +226,7 @@ ServerAuth::Verdict ServerAuth::Check(const Request& request) const {
       return CheckDigest(authorization, request);
     case Challenge::Scheme::kBasic: {
       const auto password = password_of_(authorization.login.user);
-      return password.has_value() && SameSecret(*password, authorization.login.password)
+      return password.has_value() && media::SameSecret(*password, authorization.login.password)
                  ? Verdict::kRight
                  : Verdict::kWrong;
     }
@@ -242,21 +243,13 @@ ServerAuth::Verdict ServerAuth::CheckDigest(const Authorization& authorization,
   if (!password.has_value()) return Verdict::kWrong;
   const Login login = {authorization.login.user, *password};
   const std::string expected = DigestResponse(md5_, login, request.method, authorization);
-  return SameSecret(expected, authorization.response) ? Verdict::kRight : Verdict::kWrong;
+  return media::SameSecret(expected, authorization.response) ? Verdict::kRight : Verdict::kWrong;
 }
 
 std::vector<std::string> ServerAuth::Challenges(Verdict verdict) const {
   std::string digest = "Digest realm=" + Quoted(realm_) + ", nonce=" + Quoted(nonce_);
   if (verdict == Verdict::kStale) digest += ", stale=\"true\"";
   return {digest, "Basic realm=" + Quoted(realm_)};
-}
-
-bool SameSecret(std::string_view a, std::string_view b) {
-  unsigned difference = a.size() == b.size() ? 0 : 1;
-  for (size_t i = 0; i < a.size() && i < b.size(); ++i) {
-    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
-  }
-  return difference == 0;
 }
 
 bool DigestUriFits(std::string_view uri, std::string_view request_uri) {

@@ -102,9 +102,6 @@ class ServerAuth {
   std::string nonce_;
 };
 
-// Compares in time that does not depend on where they differ.
-bool SameSecret(std::string_view a, std::string_view b);
-
 // Whether a Digest `uri` speaks of the request's URI: the same, its path alone, the URL of the
 // presentation that it is part of (VLC, Bosch), each with or without a slash behind (HappyTime), or
 // another name of this host.

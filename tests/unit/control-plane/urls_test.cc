@@ -60,6 +60,36 @@ TEST_F(UrlsTest, OfRtsp) {
             "rtsp rtsp://10.0.0.4/live/cam1\n");
 }
 
+TEST_F(UrlsTest, ByTlsWhereACertificateIsConfigured) {
+  (*Gateway("rtsp-1", "rtsp", "10.0.0.4:8554")
+        .node.mutable_registration()
+        ->mutable_addresses())["rtsps"] = "10.0.0.4:8322";
+  (*Gateway("http-1", "http", "10.0.0.3:8080")
+        .node.mutable_registration()
+        ->mutable_addresses())["https"] = "10.0.0.3:443";
+  Gateway("rtmp-1", "rtmps", "10.0.0.2:0");  // a port that nobody knows
+  const std::string plain =
+      "publish rtsp://10.0.0.4:8554/live/cam1 =  + \n"
+      "rtsp rtsp://10.0.0.4:8554/live/cam1\n"
+      "http-flv http://10.0.0.3:8080/live/cam1.flv\n";
+  EXPECT_EQ(Urls(), plain);
+  configuration_.mutable_tls()->set_certificate("/c.pem");
+  EXPECT_EQ(Urls(), plain);
+  configuration_.mutable_tls()->set_key("/k.pem");
+  configuration_.mutable_public_()->set_rtmps_port(1936);
+  configuration_.mutable_public_()->set_host("media.example");
+  EXPECT_EQ(
+      Urls(),
+      "publish rtmps://media.example:1936/live/cam1 = rtmps://media.example:1936/live + cam1\n"
+      "publish rtsp://media.example:8554/live/cam1 =  + \n"
+      "publish rtsps://media.example:8322/live/cam1 =  + \n"
+      "rtmps rtmps://media.example:1936/live/cam1\n"
+      "rtsp rtsp://media.example:8554/live/cam1\n"
+      "rtsps rtsps://media.example:8322/live/cam1\n"
+      "http-flv http://media.example:8080/live/cam1.flv\n"
+      "https-flv https://media.example/live/cam1.flv\n");
+}
+
 TEST_F(UrlsTest, ReadyGatewaysComeFirst) {
   Gateway("http-1", "http", "10.0.0.1:8080", /*ready=*/false);
   Gateway("http-2", "http", "10.0.0.2:8080").node.set_draining(true);

@@ -112,6 +112,38 @@ TEST(Route, SecretsOfTheQueryStayOutOfTheProblem) {
   EXPECT_EQ(std::get<Problem>(route).instance, "/live/cam1.mp4");
 }
 
+TEST(Credentials, OfTheQuery) {
+  const Route route = RouteRequest("/live/cam1.flv?user=eye&pass=p%2Bq%20r");
+  ASSERT_TRUE(std::holds_alternative<Play>(route));
+  EXPECT_EQ(std::get<Play>(route).credentials.user, "eye");
+  EXPECT_EQ(std::get<Play>(route).credentials.password, "p+q r");
+  EXPECT_EQ(std::get<Play>(RouteRequest("/live/cam1.flv")).credentials.user, "");
+}
+
+TEST(Credentials, OfBasic) {
+  const struct {
+    const char* authorization;
+    const char* user;  // nullptr: none
+    const char* password;
+  } cases[] = {
+      {"Basic ZXllOnM6MQ==", "eye", "s:1"},
+      {"bAsIc   ZXllOg==", "eye", ""},
+      {"Basic ZXll", nullptr, ""},  // no colon
+      {"Basic !!", nullptr, ""},
+      {"Digest username=\"eye\"", nullptr, ""},
+      {"Basic", nullptr, ""},
+      {"", nullptr, ""},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.authorization);
+    const auto credentials = ParseBasic(c.authorization);
+    ASSERT_EQ(credentials.has_value(), c.user != nullptr);
+    if (!credentials.has_value()) continue;
+    EXPECT_EQ(credentials->user, c.user);
+    EXPECT_EQ(credentials->password, c.password);
+  }
+}
+
 TEST(CleanText, IsPrintableAndBounded) {
   EXPECT_EQ(CleanText("Lavf/59.27", 256), "Lavf/59.27");
   EXPECT_EQ(CleanText("a\x1b[31m\xff", 256), "a?[31m?");

@@ -109,7 +109,7 @@ TEST(Offer, OfG726SaysRateAndOrder) {
       ASSERT_EQ(offer.tracks.size(), 1u);
       EXPECT_EQ(ValueOf(offer.description.media[0].attributes, "rtpmap"),
                 std::string("96 ") + (aal2 == 1 ? "AAL2-" : "") + "G726-" +
-                    std::to_string(8 * bits) + "/8000");
+                    std::to_string(8 * bits) + "/8000/1");
       const auto sources = SourcesOf(*Parse(Build(offer.description)));
       ASSERT_EQ(sources.size(), 1u);
       EXPECT_EQ(sources[0].track, track);

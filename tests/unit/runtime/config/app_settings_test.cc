@@ -151,5 +151,17 @@ TEST(AppSettings, DefaultsAreFilledInOnce) {
   EXPECT_EQ(WithDefaults(v1::Configuration()).http().allow_origins(0), "*");
 }
 
+TEST(AppSettings, ViewersAreLikePublishers) {
+  v1::Configuration configuration;
+  (*configuration.mutable_defaults()->mutable_viewers())["ann"] = "s3cret";
+  (*(*configuration.mutable_applications())["live"].mutable_viewers())["joe"] = "s3cret";
+  const v1::AppSettings live = StreamSettings(configuration).For("live/cam1");
+  EXPECT_EQ(live.viewers_size(), 1);
+  EXPECT_EQ(live.viewers().at("joe"), "s3cret");
+  const v1::Configuration shown = WithoutSecrets(configuration);
+  EXPECT_EQ(shown.defaults().viewers().at("ann"), kHidden);
+  EXPECT_EQ(shown.applications().at("live").viewers().at("joe"), kHidden);
+}
+
 }  // namespace
 }  // namespace millrace::config

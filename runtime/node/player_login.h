@@ -1,0 +1,22 @@
+#pragma once
+// Who may play, by the settings of a stream (`viewers`): those who are named there, and whoever may
+// publish. Where no viewers are named, everybody.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "millrace/v1/config.pb.h"
+
+namespace millrace::node {
+
+bool PlayersLogIn(const v1::AppSettings& settings);
+// Nothing where the user may not play.
+std::optional<std::string> PlayerPassword(const v1::AppSettings& settings, std::string_view user);
+// Whether a password that came as it is, is the user's; true where nobody logs in.
+bool MayPlay(const v1::AppSettings& settings, std::string_view user, std::string_view password);
+
+// Leaves out who may publish and play: not once a session.
+void ForgetLogins(v1::AppSettings& settings);
+
+}  // namespace millrace::node
