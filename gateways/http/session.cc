@@ -157,6 +157,7 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
       return Problem{Fault::kLogin, "Ask with HTTP Basic, or add ?user=...&pass=... to the URL.",
                      path};
     }
+    request_.keep_alive = false;  // who guesses has to connect each time
     return Problem{Fault::kWrongLogin, "Ask the operator, or look for a typing error.", path};
   }
 

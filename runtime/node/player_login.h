@@ -11,7 +11,7 @@
 namespace millrace::node {
 
 bool PlayersLogIn(const v1::AppSettings& settings);
-// Nothing where the user may not play.
+// Nothing where the user may not play. A name that is in both plays with the viewer's password.
 std::optional<std::string> PlayerPassword(const v1::AppSettings& settings, std::string_view user);
 // Whether a password that came as it is, is the user's; true where nobody logs in.
 bool MayPlay(const v1::AppSettings& settings, std::string_view user, std::string_view password);

@@ -90,6 +90,8 @@ def test_http_says_how(cluster, live):
     answer = run("curl", "-sS", "-i", f"http://127.0.0.1:{cluster['http0'].port}/{STREAM}.flv").stdout
     assert answer.startswith("HTTP/1.1 401") and 'WWW-Authenticate: Basic realm="millrace"' in answer, answer
     assert '"code":"login"' in answer
+    wrong = run("curl", "-sS", "-i", "-u", "eye:wrong-1", f"http://127.0.0.1:{cluster['http0'].port}/{STREAM}.flv").stdout
+    assert '"code":"wrong_login"' in wrong and "connection: close" in wrong.lower(), "who guesses has to connect each time"
     upgrade = run("curl", "-sS", "-i", "-H", "Upgrade: websocket", "-H", "Connection: Upgrade", "-H",
                   "Sec-WebSocket-Version: 13", "-H", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
                   f"http://127.0.0.1:{cluster['http0'].port}/{STREAM}.flv").stdout
@@ -102,6 +104,15 @@ def test_rtmp(cluster, live, user, password, welcome):
     result = probe(cluster.rtmp(STREAM) + (f"?user={user}&pass={password}" if user else ""), "-rw_timeout", "15000000")
     assert ("h264" in result.stdout) == welcome, result
     assert errors(cluster, "rtmp0", "rtmp_login_failed") - refused == (0 if welcome else 1)
+
+
+def test_rtmp_with_the_login_behind_the_application(cluster, live):
+    """As the "Server" of a player's settings; who publishes there logs in otherwise."""
+    server, _, name = cluster.rtmp(STREAM).rpartition("/")
+    for password, welcome in (("see-1-secret", True), ("wrong-1", False)):
+        result = probe(f"{server}?user=eye&pass={password}/{name}", "-rw_timeout", "15000000", "-rtmp_app",
+                       f"locked?user=eye&pass={password}", "-rtmp_playpath", name)
+        assert ("h264" in result.stdout) == welcome, result
 
 
 def test_without_viewers_everybody_plays(cluster, live):

@@ -98,9 +98,10 @@ Verdict Login::AtConnect(const Target& address, bool publishes, int64_t now_ms) 
   if (!PasswordOf(address.params).empty()) {
     Identity identity;
     if (CheckPlain(address, identity)) return Admitted(std::move(identity));
-    return Refused(user, "wrong user or password");
+    if (publishes) return Refused(user, "wrong user or password");
+    return {};  // perhaps a viewer's: what is asked for will show
   }
-  // Players need no login, and credentials may be in the key that is yet to come.
+  // Players are asked when they play, and credentials may be in the key that is yet to come.
   if (door != Publishers::Door::kChallenge || !publishes) return {};
   Verdict verdict;
   verdict.kind = Verdict::Kind::kAsked;

@@ -204,6 +204,13 @@ TEST_F(LoginTest, PlayersNeedNoLogin) {
   EXPECT_THAT(player.Feed(ClientBytes().CreateStream().Play()), ElementsAre("play closed/cam1"));
 }
 
+TEST_F(LoginTest, WhoPlaysMayHaveAnotherLoginBehindTheAddress) {
+  Dialogue& player = Connect("closed?user=eye&pass=see", "LNX 9,0,124,2");
+  ASSERT_TRUE(Connected());
+  EXPECT_THAT(player.Feed(ClientBytes().CreateStream().Play()),
+              ElementsAre("play closed/cam1 user=eye pass=see"));
+}
+
 TEST_F(LoginTest, WirecastPutsCredentialsBehindTheAddress) {
   seed = "Wirecast: credentials behind the address";
   Dialogue& encoder = Connect("closed?user=joe&pass=s3cret");
