@@ -1,11 +1,11 @@
 """The other programs that people use: rtmpdump, GStreamer, VLC."""
 
-import os
 import shutil
 
 import pytest
 
 from harness.media import assert_same_packets, decoded_frames, packets_of
+from harness.places import make_open
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -84,12 +84,7 @@ def test_gstreamer_publishes(cluster, children, tmp_path):
 def test_vlc_plays(cluster, children, nobody, recordings, tmp_path, protocol):
     need("cvlc")
     stream = f"c/vlc-{protocol}"
-    folder = tmp_path / "vlc"
-    folder.mkdir(mode=0o777)
-    for parent in [folder, *folder.parents]:  # VLC refuses to be root, and must reach its output
-        if parent.owner() == "root" and str(parent).startswith("/tmp/"):
-            os.chmod(parent, parent.stat().st_mode | 0o011)
-    os.chmod(folder, 0o777)
+    folder = make_open(tmp_path / "vlc")
     url = cluster.rtmp(stream, 1) if protocol == "rtmp" else cluster.flv(stream)
     publisher = publish(children, cluster, recordings["av"], stream)
     wait_live(cluster, stream)

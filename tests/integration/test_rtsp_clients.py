@@ -1,10 +1,12 @@
-"""Debian's other RTSP programs: mpv, motion (surveillance), curl, nmap. Its VLC has no RTSP client."""
+"""Debian's other RTSP programs: mpv, motion (surveillance), curl, nmap, and VLC as a server (it has no RTSP client)."""
 
 import shutil
+import socket
 
 import pytest
 
-from harness.media import decoded_frames, read_framemd5, run
+from harness.media import decoded_frames, packets_of, read_framemd5, run
+from harness.places import make_open
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -12,7 +14,7 @@ QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
 
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
-    return make_cluster("", rtmp=1, http=0, rtsp=1)
+    return make_cluster("defaults: {wait_timeout: 40s}\n", rtmp=1, http=1, rtsp=1)
 
 
 def need(program):
@@ -88,3 +90,33 @@ def test_nmap_finds_the_methods(cluster):
     port = cluster["rtsp0"].port
     found = run("nmap", "-n", "-Pn", "-p", port, "--script", "+rtsp-methods", "127.0.0.1").stdout
     assert "rtsp-methods" in found and "DESCRIBE" in found, found
+
+
+def test_vlc_is_pulled(cluster, children, nobody, recordings, tmp_path):
+    """VLC streams a file by RTSP (over UDP: it refuses TCP); what is pulled from it is played by HTTP-FLV, picture by
+    picture."""
+    need("cvlc")
+    stream, home = "vlc/cam", make_open(tmp_path / "vlc")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    file = home / "av.flv"
+    file.write_bytes(recordings["av"].read_bytes())
+    file.chmod(0o644)
+    children(*nobody, "env", f"HOME={home}", "cvlc", "-q", "--no-color", "--loop", file, "--sout",
+             f"#rtp{{sdp=rtsp://127.0.0.1:{port}/cam}}", "--sout-keep")
+    viewer = children("ffmpeg", *QUIET, "-rw_timeout", "40000000", "-i", cluster.flv(stream), "-map", "0", "-c", "copy",
+                      "-t", "4", "-f", "framemd5", tmp_path / "seen")
+    url = f"rtsp://127.0.0.1:{port}/cam"
+    cluster.admin.cli("pull", "add", "vlc/tcp", url, "--transport", "tcp")
+    until(lambda: "461" in cluster.admin.cli_json("pull", "get", "vlc/tcp")["status"].get("reason", ""), 20,
+          lambda: f"the reason is told: {cluster.admin.cli_json('pull', 'get', 'vlc/tcp')}")
+    cluster.admin.cli("pull", "remove", "vlc/tcp")
+    cluster.admin.cli("pull", "add", stream, url)
+    _, errors = viewer.communicate(timeout=60)
+    assert viewer.returncode == 0, errors
+    seen = read_framemd5(tmp_path / "seen")
+    sent = {packet.digest for packet in packets_of(recordings["av"], tmp_path / "sent")["video"]}
+    found = [packet.digest in sent for packet in seen["video"]]
+    assert len(found) >= 60 and all(found), (len(found), found.count(True))
+    assert len(seen["audio"]) >= 100
+    cluster.admin.cli("pull", "remove", stream)
