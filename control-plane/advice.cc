@@ -34,11 +34,10 @@ std::vector<std::string> AdviceOn(const v1::Stream& stream) {
   }
   for (const v1::TrackSummary& track : stream.tracks()) {
     if (IsIn(kVideoInNoFlv, track.codec())) {
-      advice.push_back(
-          fmt::format("Track {} ({}) is left out for RTMP and HTTP-FLV viewers: FLV cannot carry "
-                      "it. Play it by "
-                      "RTSP, or let the camera send H.264.",
-                      track.id(), track.codec()));
+      advice.push_back(fmt::format(
+          "Track {} ({}) is left out for RTMP and HTTP-FLV viewers: FLV cannot carry it. "
+          "Play it by RTSP, or let the camera send H.264.",
+          track.id(), track.codec()));
     } else if (IsIn(kInNoFlv, track.codec())) {
       advice.push_back(fmt::format(
           "Track {} ({}) is left out for RTMP and HTTP-FLV viewers: FLV cannot carry it. "

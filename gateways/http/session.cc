@@ -14,7 +14,7 @@
 #include "gateways/http/response.h"
 #include "gateways/http/websocket/frame_reader.h"
 #include "media/base/fault.h"
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 #include "runtime/transport/arrival.h"
 
 namespace millrace::http {

@@ -1,5 +1,7 @@
 #include "gateways/rtmp/publishers.h"
 
+#include "runtime/node/logins.h"
+
 namespace millrace::rtmp {
 
 Publishers::Door ConfiguredPublishers::DoorOf(std::string_view path) const {
@@ -10,10 +12,7 @@ Publishers::Door ConfiguredPublishers::DoorOf(std::string_view path) const {
 
 std::optional<std::string> ConfiguredPublishers::PasswordOf(std::string_view path,
                                                             std::string_view user) const {
-  const v1::AppSettings settings = node_.settings(path);
-  const auto found = settings.publishers().find(std::string(user));
-  if (found == settings.publishers().end()) return std::nullopt;
-  return found->second;
+  return node::PublisherPassword(node_.settings(path), user);
 }
 
 }  // namespace millrace::rtmp

@@ -12,7 +12,6 @@ namespace millrace::rtmp {
 using std::chrono::milliseconds;
 
 void PullSession::OnAccepted(const ServerAccepts&) {
-  (void)Reconfigured();
   last_media_ = node::Clock::now();
   OpenRecord(v1::ROLE_PUBLISHER, "rtmp-pull");
   stream::IngestOptions options;

@@ -7,7 +7,6 @@
 namespace millrace::rtmp {
 
 void PushSession::OnAccepted(const ServerAccepts& accepted) {
-  (void)Reconfigured();
   OpenRecord(v1::ROLE_VIEWER, "rtmp-push");
   // Who says nothing about the enhanced form may take it all the same: HEVC has no other.
   media::flv::PresentationOptions shown;

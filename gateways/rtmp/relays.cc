@@ -11,12 +11,7 @@ namespace millrace::rtmp {
 template <class Attempt, class Job>
 std::unique_ptr<relay::Session> Relays::Start(const Job& job, relay::Events events) {
   node::SessionShard& shard = *shards_[node_.shards().NextIndex()];
-  node::RelaySession::Options options;
-  options.stream = job.stream();
-  options.insecure_tls = job.insecure_tls();
-  options.events = std::move(events);
-  options.draining = draining_;
-  return node::StartRelay(shard, job.url(), std::move(options),
+  return node::StartRelay(shard, job, std::move(events), draining_,
                           [&shard](node::RelaySession::Options made) {
                             return std::make_shared<Attempt>(shard, std::move(made));
                           });

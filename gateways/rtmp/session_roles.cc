@@ -8,7 +8,7 @@
 #include "gateways/rtmp/session.h"
 #include "media/base/fault.h"
 #include "runtime/bus/stream_name.h"
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 
 namespace millrace::rtmp {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 
 namespace millrace::rtsp {
 namespace {

@@ -2,16 +2,13 @@
 
 #include <utility>
 
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
+#include "runtime/node/session_shard.h"
 
 namespace millrace::rtsp {
 namespace {
 
 using std::chrono::milliseconds;
-
-int64_t NanosecondsOf(Publication::TimePoint time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
 
 }  // namespace
 
@@ -37,19 +34,20 @@ Publication::Publication(node::Node& node, boost::asio::io_context& shard,
 absl::Status Publication::OnPacket(size_t media, bool rtcp, const media::Payload& packet,
                                    TimePoint now) {
   items_.clear();
-  const absl::Status status = receiver_.OnPacket(media, rtcp, packet, NanosecondsOf(now), items_);
+  const absl::Status status =
+      receiver_.OnPacket(media, rtcp, packet, node::NanosecondsOf(now), items_);
   Push(now);
   return status;
 }
 
 void Publication::OnTimer(TimePoint now) {
   items_.clear();
-  receiver_.OnTimer(NanosecondsOf(now), items_);
+  receiver_.OnTimer(node::NanosecondsOf(now), items_);
   Push(now);
 }
 
 std::vector<uint8_t> Publication::Report(size_t media, TimePoint now) {
-  return receiver_.Report(media, NanosecondsOf(now));
+  return receiver_.Report(media, node::NanosecondsOf(now));
 }
 
 void Publication::Push(TimePoint now) {

@@ -15,10 +15,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-int64_t NanosecondsOf(node::Clock::time_point time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
 // The first picture and the first sound that we carry: what further ones are, no description says,
 // and most are the same in small.
 std::vector<size_t> Choose(const std::vector<media::sdp::Source>& sources) {
@@ -85,12 +81,12 @@ node::RelaySession::Server PullSession::server() const {
 
 void PullSession::OnConnected() {
   redirected_ = false;
-  conversation_.OnConnected(NanosecondsOf(node::Clock::now()));
+  conversation_.OnConnected(node::NanosecondsOf(node::Clock::now()));
   Flush();
 }
 
 void PullSession::Receive(media::Bytes bytes) {
-  conversation_.Append(bytes, NanosecondsOf(node::Clock::now()));
+  conversation_.Append(bytes, node::NanosecondsOf(node::Clock::now()));
   Work();
 }
 
@@ -169,7 +165,7 @@ void PullSession::On(Redirected&) { redirected_ = true; }
 void PullSession::On(MediaPacket& event) { TakePacket(event.media, event.rtcp, event.packet); }
 
 void PullSession::OnDatagram(size_t media, bool rtcp, media::Bytes datagram) {
-  if (!rtcp) conversation_.Heard(NanosecondsOf(node::Clock::now()));
+  if (!rtcp) conversation_.Heard(node::NanosecondsOf(node::Clock::now()));
   TakePacket(media, rtcp, media::Payload::Copy(datagram));
   if (record_ != nullptr) {
     record_->bytes_in.fetch_add(datagram.size(), std::memory_order_relaxed);

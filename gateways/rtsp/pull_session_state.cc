@@ -19,14 +19,9 @@ constexpr milliseconds kTick{250};
 constexpr milliseconds kUdpTick{50};
 constexpr auto kReportEvery = std::chrono::seconds(5);
 
-int64_t NanosecondsOf(node::Clock::time_point time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
 }  // namespace
 
 void PullSession::Publish() {
-  (void)Reconfigured();
   OpenRecord(v1::ROLE_PUBLISHER, "rtsp-pull");
   std::array<uint8_t, 4> random{};
   OpenSslRandom(random);
@@ -59,7 +54,8 @@ std::chrono::nanoseconds PullSession::Pause() {
 void PullSession::OnTick(TimePoint now) {
   if (Pause().count() > 0) {  // is not read, and so not heard
     publication_->Excuse(now);
-  } else if (const absl::Status alive = conversation_.OnTimer(NanosecondsOf(now)); !alive.ok()) {
+  } else if (const absl::Status alive = conversation_.OnTimer(node::NanosecondsOf(now));
+             !alive.ok()) {
     return Fail(alive);
   }
   Work();  // where UDP brought nothing, it begins again over TCP

@@ -1,6 +1,5 @@
 #include "gateways/rtsp/push_session.h"
 
-#include <chrono>
 #include <utility>
 
 #include "gateways/rtsp/crypto.h"
@@ -8,15 +7,6 @@
 #include "media/base/fault.h"
 
 namespace millrace::rtsp {
-namespace {
-
-int64_t NanosecondsNow() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(node::Clock::now().time_since_epoch())
-      .count();
-}
-
-}  // namespace
-
 PushSession::PushSession(node::SessionShard& shard, Options options)
     : node::RelaySession(shard, std::move(options)),
       conversation_({}, UrlOf(options_.url), OpenSslMd5, OpenSslRandom) {}
@@ -29,13 +19,10 @@ node::RelaySession::Server PushSession::server() const {
 // The greeting goes out at once; what to announce is known when the stream is.
 void PushSession::OnConnected() {
   redirected_ = false;
-  conversation_.OnConnected(NanosecondsNow());
+  conversation_.OnConnected(node::NanosecondsOf(node::Clock::now()));
   Flush();
   if (over()) return;
-  if (record_ == nullptr) {
-    (void)Reconfigured();
-    OpenRecord(v1::ROLE_VIEWER, "rtsp-push");
-  }
+  if (record_ == nullptr) OpenRecord(v1::ROLE_VIEWER, "rtsp-push");
   if (conversation_.announced()) return;
   query_ = std::make_unique<TrackQuery>(
       node(), shard_.index(), *transport_, stream(), record_,
@@ -68,7 +55,7 @@ void PushSession::OnTracks(const media::TrackSet& tracks, const std::string& tex
 }
 
 void PushSession::Receive(media::Bytes bytes) {
-  conversation_.Append(bytes, NanosecondsNow());
+  conversation_.Append(bytes, node::NanosecondsOf(node::Clock::now()));
   Work();
 }
 
@@ -112,7 +99,8 @@ bool PushSession::Reconnect() {
 
 void PushSession::OnTick(node::Clock::time_point) {
   if (ending_) return;
-  if (const absl::Status alive = conversation_.OnTimer(NanosecondsNow()); !alive.ok()) {
+  if (const absl::Status alive = conversation_.OnTimer(node::NanosecondsOf(node::Clock::now()));
+      !alive.ok()) {
     return Fail(alive);
   }
   Flush();

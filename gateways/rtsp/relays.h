@@ -10,7 +10,6 @@
 #include "gateways/rtsp/session_shard.h"
 #include "gateways/rtsp/udp_pair.h"
 #include "runtime/node/node.h"
-#include "runtime/node/relay_session.h"
 #include "runtime/relay/session.h"
 
 namespace millrace::rtsp {
@@ -28,9 +27,6 @@ class Relays final : public relay::Factory {
   std::unique_ptr<relay::Session> StartPush(const v1::Push& push, relay::Events events) override;
 
  private:
-  template <class Job>
-  node::RelaySession::Options OptionsOf(const Job& job, relay::Events events) const;
-
   node::Node& node_;
   const std::vector<std::unique_ptr<SessionShard>>& shards_;
   UdpPorts& udp_ports_;

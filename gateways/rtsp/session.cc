@@ -14,10 +14,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
-int64_t NanosecondsOf(Clock::time_point time) {
-  return std::chrono::duration_cast<nanoseconds>(time.time_since_epoch()).count();
-}
-
 // `may_udp`: a balancer passes no datagrams on; who wants TLS wants no media in the clear.
 ServerOptions OptionsFrom(const v1::RtspSettings& settings, bool may_udp,
                           const std::string& address, const std::string& refusal) {
@@ -41,14 +37,14 @@ Session::Session(SessionShard& shard, std::unique_ptr<transport::Transport> tran
       multicast_(multicast),
       conversation_(
           OptionsFrom(settings_, !behind_balancer_ && !transport_->secure(), address_, refusal_),
-          OpenSslRandom, NanosecondsOf(Clock::now())) {}
+          OpenSslRandom, node::NanosecondsOf(Clock::now())) {}
 
 Session::~Session() = default;
 
-void Session::Heard() { conversation_.Heard(NanosecondsOf(Clock::now())); }
+void Session::Heard() { conversation_.Heard(node::NanosecondsOf(Clock::now())); }
 
 void Session::Receive(media::Bytes bytes) {
-  conversation_.Append(bytes, NanosecondsOf(Clock::now()));
+  conversation_.Append(bytes, node::NanosecondsOf(Clock::now()));
   Work();
 }
 
@@ -91,7 +87,8 @@ void Session::On(MediaPacket& event) {
 void Session::OnTick(Clock::time_point now) {
   if (publication_ != nullptr && pause_.count() > 0) {
     TickPublisher(now);  // is not read, and so not heard
-  } else if (const absl::Status heard = conversation_.OnTimer(NanosecondsOf(now)); !heard.ok()) {
+  } else if (const absl::Status heard = conversation_.OnTimer(node::NanosecondsOf(now));
+             !heard.ok()) {
     Reproach(RtspErrorName(RtspError::kSessionTimeout));
     CloseGently("session_timeout", true);
   } else if (publication_ != nullptr) {

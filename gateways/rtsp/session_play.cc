@@ -10,7 +10,7 @@
 #include "gateways/rtsp/rtsp_unit.h"
 #include "gateways/rtsp/session.h"
 #include "media/base/ticks.h"
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 
 namespace millrace::rtsp {
 void Session::On(DescribeRequest& event) {

@@ -7,7 +7,7 @@
 #include "gateways/rtsp/session.h"
 #include "media/base/secret.h"
 #include "runtime/bus/stream_name.h"
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 
 namespace millrace::rtsp {
 namespace {
@@ -46,11 +46,8 @@ bool Session::LoggedIn(const Target& target, v1::Role role) {
   const v1::AppSettings settings = node().settings(target.stream);
   const bool plays = role == v1::ROLE_VIEWER;
   if (plays ? !node::PlayersLogIn(settings) : settings.publishers().empty()) return true;
-  const auto password_of = [&](std::string_view user) -> std::optional<std::string> {
-    if (plays) return node::PlayerPassword(settings, user);
-    const auto found = settings.publishers().find(std::string(user));
-    if (found == settings.publishers().end()) return std::nullopt;
-    return found->second;
+  const auto password_of = [&](std::string_view user) {
+    return plays ? node::PlayerPassword(settings, user) : node::PublisherPassword(settings, user);
   };
   const auto password = password_of(user_);
   if (password.has_value() && media::SameSecret(*password, FindParam(target.params, "pass")))

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 
 namespace millrace::rtsp {
 namespace {

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "runtime/node/client_limits.h"
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 #include "runtime/transport/certificate.h"
 #include "runtime/transport/dial.h"
 
@@ -163,6 +163,7 @@ bool RelaySession::Banned() {
 }
 
 void RelaySession::OpenRecord(v1::Role role, const char* protocol) {
+  (void)Reconfigured();
   protocol_ = protocol;
   v1::Session row;
   row.set_protocol(protocol);
@@ -287,9 +288,9 @@ void RelaySession::WriteMore() {
   });
 }
 
-std::unique_ptr<relay::Session> StartRelay(
-    SessionShard& shard, const std::string& url, RelaySession::Options options,
-    const std::function<std::shared_ptr<RelaySession>(RelaySession::Options)>& make) {
+std::unique_ptr<relay::Session> StartRelay(SessionShard& shard, const std::string& url,
+                                           RelaySession::Options options,
+                                           const MakeRelaySession& make) {
   auto parsed = relay::ParseRelayUrl(url);
   if (!parsed.ok()) {
     options.events.on_ended(relay::End::kRefused, std::string(parsed.status().message()));

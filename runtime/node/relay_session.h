@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -83,7 +84,8 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
   // --- the attempt ---
   // The server's address may not be spoken to: the attempt has ended with the ban's reason.
   bool Banned();
-  // Opens the row of the session; `protocol` is a literal ("rtmp-pull").
+  // Opens the row of the session, by the configuration of now; `protocol` is a literal
+  // ("rtmp-pull").
   void OpenRecord(v1::Role role, const char* protocol);
   void Running() { options_.events.on_running(record_->id()); }
   // How a pull's Ingest ended.
@@ -135,10 +137,25 @@ class RelaySession : public std::enable_shared_from_this<RelaySession> {
   uint32_t connection_ = 0;  // how many there were: whose a write is that waits
 };
 
+using MakeRelaySession = std::function<std::shared_ptr<RelaySession>(RelaySession::Options)>;
+
 // Begins an attempt on `shard`, from the home shard: `make` turns the options into a session. A URL
 // that is none ends the attempt at once.
-std::unique_ptr<relay::Session> StartRelay(
-    SessionShard& shard, const std::string& url, RelaySession::Options options,
-    const std::function<std::shared_ptr<RelaySession>(RelaySession::Options)>& make);
+std::unique_ptr<relay::Session> StartRelay(SessionShard& shard, const std::string& url,
+                                           RelaySession::Options options,
+                                           const MakeRelaySession& make);
+
+// The same of a v1::Pull or v1::Push.
+template <class Job>
+std::unique_ptr<relay::Session> StartRelay(SessionShard& shard, const Job& job,
+                                           relay::Events events, std::function<bool()> draining,
+                                           const MakeRelaySession& make) {
+  RelaySession::Options options;
+  options.stream = job.stream();
+  options.insecure_tls = job.insecure_tls();
+  options.events = std::move(events);
+  options.draining = std::move(draining);
+  return StartRelay(shard, job.url(), std::move(options), make);
+}
 
 }  // namespace millrace::node

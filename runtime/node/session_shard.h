@@ -19,6 +19,10 @@ namespace millrace::node {
 
 class ClientSession;
 using Clock = std::chrono::steady_clock;
+// As the parts without a clock take it.
+inline int64_t NanosecondsOf(Clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
 
 class SessionShard {
  public:

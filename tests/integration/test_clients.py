@@ -1,19 +1,13 @@
 """The other programs that people use: rtmpdump, GStreamer, VLC."""
 
-import shutil
 
 import pytest
 
 from harness.media import assert_same_packets, decoded_frames, packets_of
-from harness.places import make_open
+from harness.places import make_open, need
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
-
-
-def need(program):
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
 
 
 def wait_live(cluster, stream, sequence=1, timeout=30):

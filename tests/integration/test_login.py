@@ -1,10 +1,10 @@
 """Publishing that takes a login: Adobe's challenge as ffmpeg, GStreamer and librtmp answer it, and credentials in
 addresses and keys."""
 
-import shutil
 
 import pytest
 
+from harness.places import need
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "warning", "-nostdin", "-y"]
@@ -89,8 +89,7 @@ def test_credentials_in_the_key(cluster, recordings, children):
 def test_gstreamer_answers_the_challenge(cluster, children):
     """rtmp2sink. Not rtmpsink: Debian's librtmp corrupts its own memory when it logs in, and may crash at any time
     (what it sends is a case of the protocol's tests)."""
-    if shutil.which("gst-launch-1.0") is None:
-        pytest.skip("gst-launch-1.0 is not installed")
+    need("gst-launch-1.0")
     stream = "closed/rtmp2sink"
     publisher = children(
         "gst-launch-1.0", "-q", "flvmux", "name=mux", "streamable=true", "!", "rtmp2sink",

@@ -1,11 +1,11 @@
 """RTSP with real programs: what goes in by one protocol comes out by the others. (Debian's VLC has no RTSP but SAT>IP's.)"""
 
-import shutil
 
 import pytest
 
 from harness.media import decoded_frames, packets_of, read_framemd5, run
 from harness.raw_rtsp import Client, announce, tone
+from harness.places import need
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -20,11 +20,6 @@ applications:
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
     return make_cluster(CONFIG, rtmp=1, http=1, rtsp=2)
-
-
-def need(program):
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
 
 
 def wait_session(cluster, stream, count=1):

@@ -1,12 +1,11 @@
 """Debian's other RTSP programs: mpv, motion (surveillance), curl, nmap, and VLC as a server (it has no RTSP client)."""
 
-import shutil
 import socket
 
 import pytest
 
 from harness.media import decoded_frames, packets_of, read_framemd5, run
-from harness.places import make_open
+from harness.places import make_open, need
 from harness.waiting import until
 
 QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
@@ -15,11 +14,6 @@ QUIET = ["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]
 @pytest.fixture(scope="module")
 def cluster(make_cluster):
     return make_cluster("defaults: {wait_timeout: 40s}\n", rtmp=1, http=1, rtsp=1)
-
-
-def need(program):
-    if shutil.which(program) is None:
-        pytest.skip(f"{program} is not installed")
 
 
 @pytest.fixture

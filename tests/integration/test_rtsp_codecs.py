@@ -1,7 +1,6 @@
 """Codecs over RTSP beside those of test_rtsp.py: each is published and comes back, byte by byte."""
 
 import array
-import shutil
 import threading
 import time
 
@@ -10,6 +9,7 @@ import pytest
 from harness.av1_rtp import SEQUENCE_HEADER, Depacketizer, packetize, read_ivf, split_obus
 from harness.http import request
 from harness.media import packets_of, read_framemd5, run
+from harness.places import need
 from harness.raw_rtmp import VIDEO, flv_tags
 from harness.raw_rtsp import Client, announce, rtp, sdp
 from harness.waiting import until
@@ -44,8 +44,7 @@ def ended(child, timeout=40):
 def sent_whole(cluster, children, stream, arrived, *publisher):
     """rtspclientsink does not always end when its sources have: it is over when all has come, frame `arrived` or whatever
     it finds."""
-    if shutil.which("gst-launch-1.0") is None:
-        pytest.skip("gst-launch-1.0 is not installed")
+    need("gst-launch-1.0")
     child = children(*GST, *publisher, "!", "rtspclientsink", "protocols=tcp", f"location={cluster.rtsp(stream)}")
 
     def has_come():

@@ -1,6 +1,5 @@
 """RTP as datagrams: ffmpeg and GStreamer both ways, what is lost and out of order, ports, groups."""
 
-import shutil
 import socket
 import struct
 import time
@@ -8,6 +7,7 @@ import time
 import pytest
 
 from harness.media import decoded_frames, packets_of, read_framemd5, run
+from harness.places import need
 from harness.ports import free_port
 from harness.raw_rtsp import Client, announce, readable, rtcp_kinds, rtp, tone
 from harness.waiting import until
@@ -100,8 +100,7 @@ def test_ffmpeg_both_ways(cluster, children, recordings, tmp_path):
 
 
 def test_gstreamer_plays(cluster, children, recordings, tmp_path):
-    if shutil.which("gst-launch-1.0") is None:
-        pytest.skip("gst-launch-1.0 is not installed")
+    need("gst-launch-1.0")
     out = tmp_path / "out.h264"
     player = children("gst-launch-1.0", "-q", "rtspsrc", f"location={cluster.rtsp('udp/gst')}", "protocols=udp",
                       "latency=200", "name=src", "src.", "!", "rtph264depay", "!", "h264parse", "!",
@@ -113,8 +112,7 @@ def test_gstreamer_plays(cluster, children, recordings, tmp_path):
 
 
 def test_gstreamer_publishes(cluster, children, tmp_path):
-    if shutil.which("gst-launch-1.0") is None:
-        pytest.skip("gst-launch-1.0 is not installed")
+    need("gst-launch-1.0")
     copy = children("ffmpeg", *QUIET, "-i", cluster.flv("udp/gstpush"), "-map", "0", "-c", "copy",
                     tmp_path / "out.flv")
     wait_session(cluster, "udp/gstpush")

@@ -49,29 +49,24 @@ void ClientConversation::Append(media::Bytes bytes, int64_t now_ns) {
 }
 
 absl::StatusOr<std::optional<ClientEvent>> ClientConversation::Next() {
-  while (true) {
-    if (next_event_ < events_.size()) return std::move(events_[next_event_++]);
-    events_.clear();
-    next_event_ = 0;
-    if (!status_.ok()) return status_;
-    auto message = reader_.Next();
-    if (!message.ok()) return status_ = message.status();
-    if (!message->has_value()) return std::nullopt;
-    if (auto* response = std::get_if<Response>(&**message)) {
-      status_ = OnResponse(std::move(*response));
-    } else if (const auto* frame = std::get_if<Interleaved>(&**message)) {
-      OnPacket(*frame);
-    } else {
-      requests_.Answer(std::get<Request>(**message));
-    }
+  return events_.Next(reader_, status_, [this](Message& message) { return OnMessage(message); });
+}
+
+absl::Status ClientConversation::OnMessage(Message& message) {
+  if (auto* response = std::get_if<Response>(&message)) return OnResponse(std::move(*response));
+  if (const auto* frame = std::get_if<Interleaved>(&message)) {
+    OnPacket(*frame);
+  } else {
+    requests_.Answer(std::get<Request>(message));
   }
+  return absl::OkStatus();
 }
 
 void ClientConversation::OnPacket(const Interleaved& frame) {
   const auto place = setups_.OfChannel(frame.channel);
   if (!place.has_value() || frame.payload.empty()) return;
   Heard(now_ns_);
-  events_.push_back(MediaPacket{place->media, place->rtcp, frame.payload});
+  events_.Push(MediaPacket{place->media, place->rtcp, frame.payload});
 }
 
 void ClientConversation::Heard(int64_t now_ns) {
@@ -118,7 +113,7 @@ void ClientConversation::BeginDescribe() {
 absl::Status ClientConversation::OnRedirect(const Response& response) {
   if (absl::Status status = requests_.Follow(response); !status.ok()) return status;
   step_ = Step::kIdle;
-  events_.emplace_back(Redirected{url()});
+  events_.Push(Redirected{url()});
   return absl::OkStatus();
 }
 
@@ -144,7 +139,7 @@ absl::Status ClientConversation::OnDescribe(const Response& response) {
   }
   if (options_.choose) wanted_ = options_.choose(sources);
   if (wanted_.empty()) return Fail(RtspError::kNoMedia, Offered(*description, sources));
-  events_.emplace_back(Described{*std::move(description), std::move(sources)});
+  events_.Push(Described{*std::move(description), std::move(sources)});
   next_wanted_ = 0;
   return SetUpNext();
 }
@@ -161,7 +156,7 @@ absl::Status ClientConversation::SetUpNext() {
     AskSetup(std::nullopt);
   } else {
     step_ = Step::kPorts;
-    events_.emplace_back(PortsRequest{wanted_[next_wanted_]});
+    events_.Push(PortsRequest{wanted_[next_wanted_]});
   }
   return absl::OkStatus();
 }
@@ -239,7 +234,7 @@ absl::Status ClientConversation::OnPlay(const Response& response) {
     });
     playing.infos.push_back(found != infos.end() ? *found : RtpInfo{});
   }
-  events_.emplace_back(std::move(playing));
+  events_.Push(std::move(playing));
   return absl::OkStatus();
 }
 

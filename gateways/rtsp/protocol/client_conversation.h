@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gateways/rtsp/protocol/client_events.h"
 #include "gateways/rtsp/protocol/client_requests.h"
 #include "gateways/rtsp/protocol/message.h"
 #include "gateways/rtsp/protocol/message_reader.h"
@@ -96,6 +97,7 @@ class ClientConversation {
  private:
   enum class Step { kIdle, kOptions, kDescribe, kSetup, kPorts, kPlay, kPlaying };
 
+  absl::Status OnMessage(Message& message);
   absl::Status OnResponse(Response response);
   absl::Status OnAnswer(const Response& response);
   absl::Status OnOptions(const Response& response);
@@ -118,8 +120,7 @@ class ClientConversation {
   ClientRequests requests_;
   MessageReader reader_;
   absl::Status status_;
-  std::vector<ClientEvent> events_;  // from next_event_ on
-  size_t next_event_ = 0;
+  ClientEvents<ClientEvent> events_;
   int64_t now_ns_ = 0;
 
   Step step_ = Step::kIdle;

@@ -37,22 +37,17 @@ void PushConversation::Append(media::Bytes bytes, int64_t now_ns) {
 }
 
 absl::StatusOr<std::optional<PushEvent>> PushConversation::Next() {
-  while (true) {
-    if (next_event_ < events_.size()) return std::move(events_[next_event_++]);
-    events_.clear();
-    next_event_ = 0;
-    if (!status_.ok()) return status_;
-    auto message = reader_.Next();
-    if (!message.ok()) return status_ = message.status();
-    if (!message->has_value()) return std::nullopt;
-    if (auto* response = std::get_if<Response>(&**message)) {
-      auto answer = requests_.Take(std::move(*response));
-      status_ = answer.status();
-      if (answer.ok() && answer->has_value()) status_ = OnAnswer(**answer);
-    } else if (const auto* request = std::get_if<Request>(&**message)) {
-      requests_.Answer(*request);
-    }  // else the server's reports, of which there is nothing to learn
+  return events_.Next(reader_, status_, [this](Message& message) { return OnMessage(message); });
+}
+
+absl::Status PushConversation::OnMessage(Message& message) {
+  if (auto* response = std::get_if<Response>(&message)) {
+    const auto answer = requests_.Take(std::move(*response));
+    if (!answer.ok()) return answer.status();
+    return answer->has_value() ? OnAnswer(**answer) : absl::OkStatus();
   }
+  if (const auto* request = std::get_if<Request>(&message)) requests_.Answer(*request);
+  return absl::OkStatus();  // of the server's reports there is nothing to learn
 }
 
 absl::Status PushConversation::OnAnswer(const Response& response) {
@@ -65,7 +60,7 @@ absl::Status PushConversation::OnAnswer(const Response& response) {
   if (step_ == Step::kAnnounce && response.status >= 300 && response.status < 400) {
     if (absl::Status status = requests_.Follow(response); !status.ok()) return status;
     step_ = Step::kIdle;
-    events_.emplace_back(Redirected{url()});
+    events_.Push(Redirected{url()});
     return absl::OkStatus();
   }
   if (response.status != 200) return Fail(RtspError::kRefused, StatusLine(response));
@@ -77,7 +72,7 @@ absl::Status PushConversation::OnAnswer(const Response& response) {
   } else if (step_ == Step::kRecord) {
     step_ = Step::kRecording;
     requests_.BeginKeepAlives(url().Text());
-    events_.emplace_back(Recording{setups_.all()});
+    events_.Push(Recording{setups_.all()});
   }
   return absl::OkStatus();
 }
@@ -87,27 +82,29 @@ void PushConversation::BeginAnnounce() {
   requests_.Ask("ANNOUNCE", url().Text(), {{"Content-Type", "application/sdp"}}, sdp_);
 }
 
+// Of the media that is set up next.
+Transport PushConversation::OfferedTransport() const {
+  const auto channel = static_cast<uint16_t>(2 * next_media_);
+  Transport transport;
+  transport.tcp = true;
+  transport.interleaved = Pair{channel, static_cast<uint16_t>(channel + 1)};
+  transport.mode = Transport::Mode::kRecord;
+  return transport;
+}
+
 void PushConversation::SetUpNext() {
   if (next_media_ == controls_.size()) {
     step_ = Step::kRecord;
     requests_.Ask("RECORD", url().Text(), {{"Range", Format(Range{.start_ns = 0})}});
     return;
   }
-  const auto channel = static_cast<uint16_t>(2 * next_media_);
-  Transport transport;
-  transport.tcp = true;
-  transport.interleaved = Pair{channel, static_cast<uint16_t>(channel + 1)};
-  transport.mode = Transport::Mode::kRecord;
   step_ = Step::kSetup;
   requests_.Ask("SETUP", ControlUrl(url().Text(), controls_[next_media_]),
-                {{"Transport", Format(transport)}});
+                {{"Transport", Format(OfferedTransport())}});
 }
 
 absl::Status PushConversation::OnSetup(const Response& response) {
-  const auto channel = static_cast<uint16_t>(2 * next_media_);
-  Transport transport;
-  transport.tcp = true;
-  transport.interleaved = Pair{channel, static_cast<uint16_t>(channel + 1)};
+  Transport transport = OfferedTransport();
   if (const std::string* header = response.headers.Find("Transport")) {
     const auto replies = ParseTransports(*header);
     if (replies.empty() || !replies[0].tcp) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "gateways/rtsp/protocol/client_events.h"
 #include "gateways/rtsp/protocol/client_requests.h"
 #include "gateways/rtsp/protocol/message.h"
 #include "gateways/rtsp/protocol/message_reader.h"
@@ -66,17 +67,18 @@ class PushConversation {
  private:
   enum class Step { kIdle, kOptions, kReady, kAnnounce, kSetup, kRecord, kRecording };
 
+  absl::Status OnMessage(Message& message);
   absl::Status OnAnswer(const Response& response);
   absl::Status OnSetup(const Response& response);
   void BeginAnnounce();
+  Transport OfferedTransport() const;
   void SetUpNext();
 
   const PushOptions options_;
   ClientRequests requests_;
   MessageReader reader_;
   absl::Status status_;
-  std::vector<PushEvent> events_;  // from next_event_ on
-  size_t next_event_ = 0;
+  ClientEvents<PushEvent> events_;
 
   Step step_ = Step::kIdle;
   std::string sdp_;

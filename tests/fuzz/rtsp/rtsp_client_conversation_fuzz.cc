@@ -5,23 +5,15 @@
 #include "gateways/rtsp/protocol/client_conversation.h"
 #include "gateways/rtsp/protocol/message_reader.h"
 #include "media/base/fault.h"
+#include "tests/fuzz/rtsp/requests.h"
 #include "tests/support/require.h"
 
 namespace {
 
 using millrace::media::Bytes;
+using millrace::tests::CheckRequests;
 using millrace::tests::Require;
 using namespace millrace::rtsp;
-
-void CheckRequests(MessageReader& reader, std::vector<uint8_t> output) {
-  reader.Append(output);
-  while (true) {
-    const auto message = reader.Next();
-    Require(message.ok(), "requests are well-formed");
-    if (!message->has_value()) return;
-    Require(!std::holds_alternative<Interleaved>(**message), "a client sends no media");
-  }
-}
 
 }  // namespace
 

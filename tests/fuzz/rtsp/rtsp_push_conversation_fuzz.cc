@@ -6,27 +6,19 @@
 #include "gateways/rtsp/protocol/message_reader.h"
 #include "gateways/rtsp/protocol/push_conversation.h"
 #include "media/base/fault.h"
+#include "tests/fuzz/rtsp/requests.h"
 #include "tests/support/require.h"
 
 namespace {
 
 using millrace::media::Bytes;
+using millrace::tests::CheckRequests;
 using millrace::tests::Require;
 using namespace millrace::rtsp;
 
 constexpr const char* kSdp =
     "v=0\r\ns=x\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:trackID=0\r\n"
     "m=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\n";
-
-void CheckRequests(MessageReader& reader, std::vector<uint8_t> output) {
-  reader.Append(output);
-  while (true) {
-    const auto message = reader.Next();
-    Require(message.ok(), "requests are well-formed");
-    if (!message->has_value()) return;
-    Require(!std::holds_alternative<Interleaved>(**message), "media are the session's");
-  }
-}
 
 void CheckSetups(const Recording& recording) {
   Require(recording.setups.size() == 2, "every media is set up");

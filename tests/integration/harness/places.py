@@ -2,6 +2,9 @@
 
 import os
 import pathlib
+import shutil
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 BIN = pathlib.Path(os.environ.get("MILLRACE_BIN", ROOT / "build/dev/bin")).resolve()
@@ -16,3 +19,9 @@ def make_open(folder):
             os.chmod(parent, parent.stat().st_mode | 0o011)
     os.chmod(folder, 0o777)
     return folder
+
+
+def need(program):
+    """Skips the test, and says so, where a client program is not installed."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")

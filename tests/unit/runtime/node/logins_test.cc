@@ -1,4 +1,4 @@
-#include "runtime/node/player_login.h"
+#include "runtime/node/logins.h"
 
 #include <gtest/gtest.h>
 

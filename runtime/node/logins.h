@@ -1,6 +1,6 @@
 #pragma once
-// Who may play, by the settings of a stream (`viewers`): those who are named there, and whoever may
-// publish. Where no viewers are named, everybody.
+// Who may publish and who may play, by the settings of a stream. `publishers`: who is named there;
+// where nobody is, everybody. `viewers`: the same for playing, beside whoever may publish.
 
 #include <optional>
 #include <string>
@@ -9,6 +9,10 @@
 #include "millrace/v1/config.pb.h"
 
 namespace millrace::node {
+
+// Nothing where the user may not publish.
+std::optional<std::string> PublisherPassword(const v1::AppSettings& settings,
+                                             std::string_view user);
 
 bool PlayersLogIn(const v1::AppSettings& settings);
 // Nothing where the user may not play. A name that is in both plays with the viewer's password.
