@@ -115,10 +115,19 @@ int64_t Stream::Retention(Time now) const {
 void Stream::Follow(const media::BatchHeader& header, media::Bytes message) {
   const media::Frame last = media::DecodeFrameHeader(message, header.frame_count - 1);
   const bool continues = timeline_.epoch() == feed_.epoch;
+  int64_t dts_end_ns = header.dts_end_ns;
+  int64_t pts_end_ns = last.pts_end_ns();
+  for (uint32_t i = 0; i + 1 < header.frame_count; ++i) {
+    pts_end_ns = std::max(pts_end_ns, media::DecodeFrameHeader(message, i).pts_end_ns());
+  }
+  if (continues) {
+    dts_end_ns = std::max(dts_end_ns, timeline_.dts_end_ns());
+    pts_end_ns = std::max(pts_end_ns, timeline_.pts_end_ns());
+  }
   timeline_.set_epoch(feed_.epoch);
   timeline_.set_last_sequence(header.last_sequence());
-  timeline_.set_dts_end_ns(continues ? std::max(timeline_.dts_end_ns(), header.dts_end_ns)
-                                     : header.dts_end_ns);
+  timeline_.set_dts_end_ns(dts_end_ns);
+  timeline_.set_pts_end_ns(pts_end_ns);
   timeline_.set_next_segment(last.segment + 1);
   timeline_.set_discontinuity_sequence(last.discontinuity_sequence);
   timeline_.set_next_gop(last.gop + 1);

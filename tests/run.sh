@@ -6,6 +6,7 @@
 #   --quick       the inner loop: dev build, unit tests, fuzz corpora, lint, format
 #   --tidy        also clang-tidy over every source, without a time cap (takes an hour on two cores)
 #   --no-install  do not look for missing packages
+#   --build-only  build what tsan, fuzz and docker need and run none of them
 #
 # Stages, in this order unless named: format unit integration deploy tsan fuzz docker
 #   format       clang-format over the sources, shellcheck over the scripts
@@ -20,12 +21,13 @@
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
-quick=0 tidy_all=0 install=1 stages=()
+quick=0 tidy_all=0 install=1 build_only=0 stages=()
 for argument; do
   case $argument in
     --quick) quick=1 ;;
     --tidy) tidy_all=1 ;;
     --no-install) install=0 ;;
+    --build-only) build_only=1 ;;
     format | unit | integration | deploy | tsan | fuzz | tidy | docker) stages+=("$argument") ;;
     -h | --help) sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
     *) echo "run.sh: unknown argument $argument (see --help)" >&2; exit 2 ;;
@@ -218,20 +220,25 @@ stage_docker() {
 
 # Integration tests mostly wait for the clock. Meanwhile, at the lowest priority, what the stages behind need is built;
 # what goes wrong here shows up there.
-ahead=0 engine_data=''
+ahead=0 engine_data=${ENGINE_DATA:-}
 
 wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 
-build_ahead() {
-  renice -n 19 "$BASHPID" >/dev/null
+build_stages() {
   if wanted tsan; then build_tsan; fi
   if wanted fuzz; then build_fuzz; fi
-  if wanted docker; then tests/docker/check.sh --keep-data "$engine_data" --images-only; fi
+  if wanted docker; then tests/docker/check.sh ${engine_data:+--keep-data "$engine_data"} --images-only; fi
 }
 
+# In a session of its own, since the kernel shares the processors out among sessions first (sched(7), autogroup): there a
+# process's own niceness counts for nothing against those of others, as the browser is.
 begin_ahead() {
   if wanted docker; then engine_data=$(mktemp -d /tmp/millrace-engine.XXXXXX); fi
-  build_ahead >"$logs/ahead.log" 2>&1 </dev/null &
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  ENGINE_DATA=$engine_data setsid bash -c '
+    renice -n 19 "$$"
+    if [[ -e /proc/self/autogroup ]]; then echo 19 >"/proc/$$/autogroup"; fi
+    exec tests/run.sh --no-install --build-only "$@"' ahead "${stages[@]}" >"$logs/ahead.log" 2>&1 </dev/null &
   ahead=$!
 }
 
@@ -244,11 +251,16 @@ await_ahead() {
 clean_up() {
   local status=$?
   trap - EXIT
-  if ((ahead)); then pkill -TERM -P "$ahead"; kill "$ahead" 2>/dev/null; fi
+  if ((ahead)); then kill -TERM -- "-$ahead" 2>/dev/null; fi
   await_ahead
   if [[ -n $engine_data ]]; then rm -rf --one-file-system "$engine_data"; fi
   exit "$status"
 }
+
+if ((build_only)); then
+  build_stages
+  exit
+fi
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 

@@ -55,13 +55,6 @@ const uint8_t* FrameHeaderAt(Bytes message, size_t index) {
   return message.data() + kBatchHeaderSize + index * kFrameHeaderSize;
 }
 
-// dts + duration without overflow: both come from other processes.
-int64_t EndOf(const Frame& frame) {
-  int64_t end = 0;
-  if (__builtin_add_overflow(frame.dts_ns, frame.duration_ns, &end)) return frame.dts_ns;
-  return end;
-}
-
 }  // namespace
 
 size_t EncodedBatchSize(std::span<const Frame> frames) {
@@ -76,8 +69,8 @@ void EncodeBatch(const BatchHeader& header, std::span<const Frame> frames, std::
   const Frame& first = frames.front();
   uint32_t flags = header.flags & ~static_cast<uint32_t>(kBatchDiscontinuity);
   if ((first.flags & kDiscontinuity) != 0) flags |= kBatchDiscontinuity;
-  int64_t dts_end = EndOf(first);
-  for (const Frame& frame : frames) dts_end = std::max(dts_end, EndOf(frame));
+  int64_t dts_end = first.dts_end_ns();
+  for (const Frame& frame : frames) dts_end = std::max(dts_end, frame.dts_end_ns());
 
   uint8_t* at = out.data();
   std::memset(at, 0, kBatchHeaderSize + frames.size() * kFrameHeaderSize);

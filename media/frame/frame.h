@@ -38,6 +38,16 @@ struct Frame {
 
   bool random_access() const { return (flags & (kClosedRandomAccess | kOpenRandomAccess)) != 0; }
   Bytes data() const { return payload.bytes().subspan(header_len); }
+  // dts and pts + duration; without the duration where the sum overflows (other processes say
+  // both).
+  int64_t dts_end_ns() const { return EndOf(dts_ns); }
+  int64_t pts_end_ns() const { return EndOf(pts_ns); }
+
+ private:
+  int64_t EndOf(int64_t at_ns) const {
+    int64_t end = 0;
+    return __builtin_add_overflow(at_ns, duration_ns, &end) ? at_ns : end;
+  }
 };
 
 }  // namespace millrace::media

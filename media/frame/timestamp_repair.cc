@@ -92,9 +92,14 @@ int64_t TimestampRepair::End(int64_t arrival_ns) const {
   return silence > kPauseNs ? std::max(end, last + silence) : end;
 }
 
+int64_t TimestampRepair::Restart(int64_t arrival_ns) const {
+  int64_t end = End(arrival_ns);
+  for (const TrackState& track : tracks_) end = std::max(end, track.pts_end_ns);
+  return RoundUpToMs(end);  // so that whole milliseconds stay whole ones
+}
+
 void TimestampRepair::Reanchor(TrackState& track, const Input& input, Kind kind, Output& output) {
-  // Rounded, so that whole milliseconds stay whole ones.
-  offset_ns_ = RoundUpToMs(End(input.arrival_ns)) - input.dts_ns;
+  offset_ns_ = Restart(input.arrival_ns) - input.dts_ns;
   track.offset_ns = offset_ns_;
   track.on_grid = false;
   track.delta_ns = track.earlier_delta_ns = 0;
@@ -250,6 +255,7 @@ TimestampRepair::Output TimestampRepair::Repair(const Input& given) {
   track.duration_ns = EstimateDuration(track, input);
   track.in_dts_ns = input.dts_ns;
   track.out_dts_ns = dts;
+  track.pts_end_ns = std::max(track.pts_end_ns, pts + track.duration_ns);
   track.arrival_ns = input.arrival_ns;
   output.dts_ns = dts;
   output.pts_ns = pts;

@@ -88,7 +88,8 @@ class TimestampRepair {
     int64_t offset_ns = 0;
     int64_t in_dts_ns = 0;  // of the last frame, here and below
     int64_t out_dts_ns = 0;
-    int64_t delta_ns = 0;  // between the last two frames, 0 before
+    int64_t pts_end_ns = 0;  // the largest pts + duration that went out
+    int64_t delta_ns = 0;    // between the last two frames, 0 before
     int64_t earlier_delta_ns = 0;
     int64_t duration_ns = 0;
     int64_t arrival_ns = 0;
@@ -107,6 +108,8 @@ class TimestampRepair {
   void Reanchor(TrackState& track, const Input& input, Kind kind, Output& output);
   // Where the timeline stands: behind the last frame of every track, and no less than arrival says.
   int64_t End(int64_t arrival_ns) const;
+  // Where it can go on with nothing shown before or over what was.
+  int64_t Restart(int64_t arrival_ns) const;
   int64_t Snap(TrackState& track, const Input& input, int64_t dts_ns, Output& output);
   static int64_t EstimateDuration(const TrackState& track, const Input& input);
   void Note(Kind kind, Output& output);

@@ -27,6 +27,7 @@ struct Timeline {
   uint64_t epoch = 0;
   uint64_t last_sequence = 0;
   int64_t dts_end_ns = 0;
+  int64_t pts_end_ns = 0;  // beyond dts_end_ns where pictures are reordered
   uint32_t next_segment = 0;
   uint32_t discontinuity_sequence = 0;
   uint32_t next_gop = 0;

@@ -90,6 +90,7 @@ v1::Timeline ToProto(const Timeline& timeline) {
   proto.set_epoch(timeline.epoch);
   proto.set_last_sequence(timeline.last_sequence);
   proto.set_dts_end_ns(timeline.dts_end_ns);
+  proto.set_pts_end_ns(timeline.pts_end_ns);
   proto.set_next_segment(timeline.next_segment);
   proto.set_discontinuity_sequence(timeline.discontinuity_sequence);
   proto.set_next_gop(timeline.next_gop);
@@ -100,6 +101,7 @@ Timeline FromProto(const v1::Timeline& proto) {
   return {.epoch = proto.epoch(),
           .last_sequence = proto.last_sequence(),
           .dts_end_ns = proto.dts_end_ns(),
+          .pts_end_ns = proto.pts_end_ns(),
           .next_segment = proto.next_segment(),
           .discontinuity_sequence = proto.discontinuity_sequence(),
           .next_gop = proto.next_gop()};

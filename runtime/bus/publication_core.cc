@@ -50,7 +50,8 @@ void PublicationCore::Push(std::span<const media::Frame> frames, Instant now) {
   media::EncodeBatch(header, frames, batch.writable());
 
   for (const media::Frame& frame : frames) {
-    end_.dts_end_ns = std::max(end_.dts_end_ns, frame.dts_ns + frame.duration_ns);
+    end_.dts_end_ns = std::max(end_.dts_end_ns, frame.dts_end_ns());
+    end_.pts_end_ns = std::max(end_.pts_end_ns, frame.pts_end_ns());
   }
   const media::Frame& last = frames.back();
   end_.last_sequence = last.sequence;

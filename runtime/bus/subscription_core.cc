@@ -163,6 +163,9 @@ void SubscriptionCore::Deliver(const media::BatchHeader& header, std::vector<med
   last_.epoch = header.epoch;
   last_.last_sequence = header.last_sequence();
   last_.dts_end_ns = std::max(last_.dts_end_ns, header.dts_end_ns);
+  for (const media::Frame& frame : frames) {
+    last_.pts_end_ns = std::max(last_.pts_end_ns, frame.pts_end_ns());
+  }
   last_.next_segment = last.segment + 1;
   last_.next_gop = last.gop + 1;
   last_.discontinuity_sequence = last.discontinuity_sequence;

@@ -82,7 +82,9 @@ void IngestCore::Start(IngestTime now) {
   int64_t base_ns = 0;
   if (grant_->previous) {
     const bus::Timeline& previous = *grant_->previous;
-    base_ns = previous.dts_end_ns;
+    // Also behind all pictures: a player that is given a key frame to show before what it has last
+    // been given may skip to the next one.
+    base_ns = std::max(previous.dts_end_ns, previous.pts_end_ns);
     stamps.next_gop = previous.next_gop;
     stamps.next_segment = previous.next_segment;
     stamps.discontinuity_sequence = previous.discontinuity_sequence + 1;

@@ -1,9 +1,14 @@
 """Publishers come, go, come back and contend; viewers stay, on one timeline."""
 
 import socket
+import subprocess
 
 import pytest
 
+from harness.flv import FlvStream
+from harness.media import run
+from harness.processes import DIES_WITH_PARENT
+from harness.raw_rtmp import flv_tags
 from harness.verdict import assert_flawless, assert_saw_the_end
 from harness.waiting import until
 
@@ -15,6 +20,8 @@ applications:
     publish_idle_timeout: 2s
   brief:
     grace: 2s
+  patient:
+    grace_after_unpublish: 10s
 """
 
 
@@ -52,6 +59,41 @@ def test_cut_and_back_within_grace(cluster, tools, gateway):
     # The clock of the stream goes on while the publisher is away, or stands: either way no more than that.
     assert_one_timeline(end, [1, 2], gap_ms=5000)
     assert_saw_the_end(end, [written])
+
+
+def reordered_file(folder):
+    """An FLV file of a second and a half that ends with a picture to be shown long after it is decoded; and its pictures."""
+    whole, path = folder / "whole.flv", folder / "reordered.flv"
+    run("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-t", "3",
+        "-c:v", "libx264", "-preset", "ultrafast", "-bf", "3", "-b_strategy", "0", "-g", "75", "-f", "flv", whole)
+    data = whole.read_bytes()
+    pictures = [tag for tag in flv_tags(data) if tag[0] == 9 and tag[2][1] == 1]
+    last = next(i for i, (_, time, body) in enumerate(pictures) if time > 1400 and int.from_bytes(body[2:5], "big") > 120)
+    end = data.index(pictures[last][2]) + len(pictures[last][2]) + 4
+    path.write_bytes(data[:end])
+    return path, last + 1
+
+
+def test_the_next_publisher_is_shown_behind_pictures_that_were_reordered(cluster, tmp_path):
+    """Else a browser that plays by Media Source Extensions shows nothing of it up to its second key frame."""
+    path, count = reordered_file(tmp_path)
+
+    def publish():
+        return subprocess.Popen([*DIES_WITH_PARENT, "ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-i", path,
+                                 "-c", "copy", "-f", "flv", cluster.rtmp("patient/reordered")])
+
+    first = publish()
+    until(lambda: "patient/reordered" in cluster.admin.streams("patient/"), 10, "the stream is there")
+    viewer = FlvStream(cluster["http0"].port, "/patient/reordered.flv")
+    assert first.wait(20) == 0
+    second = publish()
+    units = viewer.read_until(lambda it: len(it.video.units) >= 2 * count).video.units
+    second.kill()
+    second.wait()
+    shown = [unit.shown_ms for unit in units]
+    assert units[count].key and shown[count - 1] > units[count - 1].time_ms + 120
+    assert min(shown[count:]) > max(shown[:count]), shown
+    assert min(shown[count:]) < max(shown[:count]) + 300, "and not long after"
 
 
 def test_goodbye_ends_the_stream_at_once(cluster, tools):

@@ -86,7 +86,8 @@ void Publisher::OnGranted(const bus::Grant& grant) {
   if (epochs.contains(epoch_)) ledger_.Violation("one epoch was granted to two publishers");
   epochs[epoch_].publisher = id_;
   if (previous_.has_value()) {
-    dts_ns_ = previous_->dts_end_ns;
+    epochs[epoch_].continues = true;
+    dts_ns_ = std::max(previous_->dts_end_ns, previous_->pts_end_ns);
     gop_ = previous_->next_gop;
   }
   SendTracks();
@@ -125,6 +126,10 @@ media::Frame Publisher::MakeFrame(uint8_t track, bool key) {
   frame.gop = gop_;
   frame.segment = gop_;
   frame.dts_ns = frame.pts_ns = dts_ns_;
+  if (track == kVideo) {
+    const bool last = (videos_ + 1) % options_.frames_per_gop == 0;
+    frame.pts_ns += (key || last ? 1 : videos_ % 2 == 1 ? 2 : 0) * options_.frame_ns;
+  }
   frame.duration_ns = options_.frame_ns;
   frame.ingest_wall_ns = cluster_.now().wall_ns;
   if (key || track == kAudio) frame.flags = media::kClosedRandomAccess;
@@ -205,6 +210,9 @@ void Subscriber::OnFrames(uint64_t epoch, bool random_access, std::vector<media:
     received.first = sequence;
     received.last = sequence - 1;
     if (!random_access && sequence != 1 && !live_start_) Violation("began within a GOP");
+    if (ledger_.streams[stream_][epoch].continues && frames.front().pts_ns < pts_end_ns_) {
+      Violation("a picture to be shown before the end of the last epoch");
+    }
   }
   if (sequence != received.last + 1) {
     Violation("got " + std::to_string(sequence) + " instead of " +
@@ -215,7 +223,10 @@ void Subscriber::OnFrames(uint64_t epoch, bool random_access, std::vector<media:
   const EpochRecord& record = ledger_.streams[stream_][epoch];
   const bool truly = std::ranges::binary_search(record.random_access, sequence);
   if (random_access != truly) Violation("random access is told wrongly");
-  for (const media::Frame& frame : frames) CheckFrame(frame);
+  for (const media::Frame& frame : frames) {
+    CheckFrame(frame);
+    pts_end_ns_ = std::max(pts_end_ns_, frame.pts_end_ns());
+  }
   received.last = frames.back().sequence;
   received.frames += frames.size();
   frames_ += frames.size();

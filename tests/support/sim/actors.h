@@ -17,6 +17,7 @@ namespace millrace::sim {
 struct EpochRecord {
   uint64_t publisher = 0;
   uint64_t last_sequence = 0;
+  bool continues = false;  // the publisher was told where the epoch before ended
   std::vector<uint64_t> random_access;
   std::map<uint64_t, uint32_t> version_from;  // first sequence -> track set version
 };
@@ -39,8 +40,8 @@ struct PublisherOptions {
   uint32_t tracks_change_every = 0;  // GOPs; 0: never
 };
 
-// Publishes as soon as it is granted: video with an audio frame behind every other, each batch at
-// once.
+// Publishes as soon as it is granted: video in the order I P B P B …, with an audio frame behind
+// every other, each batch at once.
 class Publisher : private bus::PublicationObserver {
  public:
   Publisher(Cluster& cluster, Ledger& ledger, const std::string& node, PublisherOptions options);
@@ -150,6 +151,7 @@ class Subscriber : private bus::SubscriptionObserver {
   v1::EndReason end_reason_ = v1::END_UNSPECIFIED;
   int64_t last_delivery_ns_ = 0;
   int64_t longest_pause_ns_ = 0;
+  int64_t pts_end_ns_ = 0;  // of all frames so far
 };
 
 }  // namespace millrace::sim

@@ -57,6 +57,7 @@ class PublicationCoreTest : public testing::Test, public PublicationObserver {
     frame.gop = 6;
     frame.discontinuity_sequence = 2;
     frame.dts_ns = static_cast<int64_t>(sequence) * 10;
+    frame.pts_ns = frame.dts_ns + 5;
     frame.duration_ns = 10;
     frame.payload = media::Payload::FromVector(std::vector<uint8_t>(bytes, 1));
     return frame;
@@ -181,6 +182,7 @@ TEST_F(PublicationCoreTest, ReattachesWithWhatItHoldsAndReplaysWhatIsMissing) {
   EXPECT_EQ(held.epoch(), kEpoch);
   EXPECT_EQ(held.last_sequence(), 6u);
   EXPECT_EQ(held.dts_end_ns(), 70);
+  EXPECT_EQ(held.pts_end_ns(), 75);
   EXPECT_EQ(held.next_segment(), 6u);
   EXPECT_EQ(held.next_gop(), 7u);
   EXPECT_EQ(held.discontinuity_sequence(), 2u);

@@ -203,6 +203,7 @@ TEST(ConvertTest, TimelineRoundTrip) {
   const Timeline timeline{.epoch = 1,
                           .last_sequence = 2,
                           .dts_end_ns = -3,
+                          .pts_end_ns = 7,
                           .next_segment = 4,
                           .discontinuity_sequence = 5,
                           .next_gop = 6};
@@ -210,6 +211,7 @@ TEST(ConvertTest, TimelineRoundTrip) {
   EXPECT_EQ(back.epoch, 1u);
   EXPECT_EQ(back.last_sequence, 2u);
   EXPECT_EQ(back.dts_end_ns, -3);
+  EXPECT_EQ(back.pts_end_ns, 7);
   EXPECT_EQ(back.next_segment, 4u);
   EXPECT_EQ(back.discontinuity_sequence, 5u);
   EXPECT_EQ(back.next_gop, 6u);

@@ -66,6 +66,7 @@ class SubscriptionCoreTest : public testing::Test, public SubscriptionObserver {
       frames[i].track = 1;
       frames[i].sequence = first + i;
       frames[i].dts_ns = static_cast<int64_t>(first + i) * 10;
+      frames[i].pts_ns = frames[i].dts_ns + 5;
       frames[i].duration_ns = 10;
       frames[i].segment = 3;
       frames[i].gop = 4;
@@ -174,6 +175,7 @@ TEST_F(SubscriptionCoreTest, GapIsAskedForBehindWhatWasDelivered) {
   EXPECT_EQ(again.after().epoch(), 5u);
   EXPECT_EQ(again.after().last_sequence(), 2u);
   EXPECT_EQ(again.after().dts_end_ns(), 30);
+  EXPECT_EQ(again.after().pts_end_ns(), 35);
   EXPECT_EQ(again.after().next_segment(), 4u);
   EXPECT_EQ(again.after().next_gop(), 5u);
   Batch(5, 5);  // still of the request before

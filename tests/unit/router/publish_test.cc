@@ -545,14 +545,16 @@ TEST_F(PublishTest, HowFarKeyFramesAreApart) {
   EXPECT_EQ(interval(), 8'000u);
 }
 
-TEST_F(PublishTest, ReorderedPicturesAreNoticed) {
+TEST_F(PublishTest, ReorderedPicturesAreNoticedAndTheTimelineGoesOnBehindThem) {
   const v1::PublishGrant grant = world.Granted(kA, 1);
   const std::vector<int64_t> pts = {80, 200, 120, 160};
   std::vector<media::Frame> frames(pts.size());
   for (size_t i = 0; i < pts.size(); ++i) {
     frames[i].track = 1;
     frames[i].sequence = i + 1;
+    frames[i].dts_ns = static_cast<int64_t>(i) * 40 * TableWorld::kMs;
     frames[i].pts_ns = pts[i] * TableWorld::kMs;
+    frames[i].duration_ns = 40 * TableWorld::kMs;
   }
   media::BatchHeader header;
   header.stream_id = grant.stream_id();
@@ -565,6 +567,10 @@ TEST_F(PublishTest, ReorderedPicturesAreNoticed) {
   v1::Stream row;
   world.table().Describe("live/a", row);
   EXPECT_TRUE(row.has_b_frames());
+  world.Unpublish(kA, grant, true);
+  const v1::PublishGrant next = world.Granted(kB, 1);
+  EXPECT_EQ(next.previous().dts_end_ns(), 160 * TableWorld::kMs);
+  EXPECT_EQ(next.previous().pts_end_ns(), 240 * TableWorld::kMs);
 }
 
 }  // namespace

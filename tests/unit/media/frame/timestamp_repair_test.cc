@@ -98,6 +98,15 @@ TEST(TimestampRepair, ClockReset) {
   EXPECT_EQ(bench.repairs(), 1u);
 }
 
+TEST(TimestampRepair, AResetIsShownBehindThePicturesThatWereReordered) {
+  RepairBench bench;
+  bench.Video(100'000, 80);
+  bench.Video(100'040, 160);  // until 240
+  bench.Audio(100'064);
+  EXPECT_EQ(DtsMs(bench.Video(0, 80)), 240);
+  EXPECT_EQ(PtsMs(bench.Video(40)), 280);
+}
+
 TEST(TimestampRepair, FramesUnderWayAtAResetStayOnTheOldClock) {
   RepairBench bench;
   for (int i = 0; i < 10; ++i) bench.Video(100'000 + 40 * i);

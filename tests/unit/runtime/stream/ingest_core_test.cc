@@ -143,6 +143,15 @@ TEST_F(IngestCoreTest, AReturningPublisherContinuesTheTimelineAndSaysSo) {
   EXPECT_EQ(frames_[0].segment, 17u);
 }
 
+TEST_F(IngestCoreTest, AReturningPublisherIsShownBehindThePicturesThatWereReordered) {
+  Make();
+  core_->Granted({7, bus::Timeline{.dts_end_ns = 60'000 * kMs, .pts_end_ns = 60'160 * kMs}}, At(0));
+  core_->SetTrack(Audio(), At(0));
+  core_->SetTrack(Video(), At(0));
+  Key(5);
+  EXPECT_THAT(log_, ElementsAre("tracks v1:2", "v60160"));
+}
+
 TEST_F(IngestCoreTest, AStreamThatNobodyRemembersStartsItsSegmentsAtTheUnixSecond) {
   Make();
   core_->Granted({7, std::nullopt}, At(0));
