@@ -154,7 +154,7 @@ void UdpSink::SayBye() {
   for (const UdpDestination& one : destinations_) {
     if (one.ssrc == 0) continue;
     const media::rtp::RtcpPacket packets[] = {media::rtp::ReceiverReport{one.ssrc, {}},
-                                              media::rtp::Bye{{one.ssrc}}};
+                                              media::rtp::Bye{{one.ssrc}, {}}};
     const std::vector<uint8_t> compound = media::rtp::BuildRtcp(packets);
     (void)::sendto(pair_->rtcp().native_handle(), compound.data(), compound.size(),
                    MSG_DONTWAIT | MSG_NOSIGNAL, one.rtcp.data(),
