@@ -85,24 +85,29 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
   // Whether the client should be given time to read what was last sent.
   asio::awaitable<bool> ServeRequests() {
     while (true) {
-      const auto configuration = node_.configuration();
-      ReadLimits limits;
-      limits.header_timeout = milliseconds(configuration->http().header_timeout());
-      limits.max_header = configuration->http().max_header();
-      if (over_limit_) limits.header_timeout = std::min(limits.header_timeout, kRefusedTime);
-      const ReadResult read = co_await connection_->Read(limits);
-      if (std::holds_alternative<Gone>(read)) co_return false;
-      After after = After::kNext;
-      if (const auto* problem = std::get_if<Problem>(&read)) {
-        request_ = {};
-        after = co_await Refuse(*problem);
-      } else {
-        request_ = std::get<Request>(read);
-        Route route = Decide();
-        after = co_await Handle(std::move(route));
-      }
+      std::optional<Route> route = co_await NextRequest();
+      if (!route) co_return false;
+      const After after = co_await Handle(*std::move(route));
       if (after != After::kNext) co_return after == After::kLinger;
     }
+  }
+
+  // What comes next; nothing where the client is gone. Of its own, so that what reading took is
+  // given back before a viewer stays for hours.
+  asio::awaitable<std::optional<Route>> NextRequest() {
+    ReadLimits limits;
+    const auto configuration = node_.configuration();
+    limits.header_timeout = milliseconds(configuration->http().header_timeout());
+    limits.max_header = configuration->http().max_header();
+    if (over_limit_) limits.header_timeout = std::min(limits.header_timeout, kRefusedTime);
+    ReadResult read = co_await connection_->Read(limits);
+    if (std::holds_alternative<Gone>(read)) co_return std::nullopt;
+    if (auto* problem = std::get_if<Problem>(&read)) {
+      request_ = {};
+      co_return std::move(*problem);
+    }
+    request_ = std::get<Request>(std::move(read));
+    co_return Decide();
   }
 
   asio::awaitable<After> Handle(Route route) {
@@ -282,6 +287,15 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     play_ = {};
     play_.head = request_.method == Method::kHead;
     OpenRecord(play);
+    View(play);
+    co_await Watch();
+    viewer_.reset();
+    const After after = co_await Conclude(play);
+    CloseRecord(steady_clock::now() - began);
+    co_return after;
+  }
+
+  void View(const Play& play) {
     stream::ViewerOptions options;
     options.stream = play.stream;
     options.protocol = ProtocolName();
@@ -294,20 +308,29 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
     node::ForgetLogins(options.settings);
     viewer_ =
         node_.feeds().View(shard_, connection_->transport(), std::move(options), record_, *this);
-    co_await Watch();
-    viewer_.reset();
+  }
 
-    After after = play_.client_left ? After::kClose : After::kLinger;
-    if (play_.started && play_.head && !play_.client_left) {
-      Response response = FlvResponse(request_.chunks);
-      after = co_await Answer(std::move(response));
-    } else if (!play_.started && !play_.client_left) {
-      const Problem problem = NotPlayed(play);
-      after = co_await Refuse(problem);
+  // What the viewer is still to be told.
+  asio::awaitable<After> Conclude(const Play& play) {
+    if (play_.end == ViewerEnd::kTooSlow) {
+      // What it did not read for so long is not kept for it.
+      boost::system::error_code ignored;
+      connection_->socket().set_option(asio::socket_base::linger(true, 0), ignored);
+      co_return After::kClose;
     }
+    if (play_.client_left) co_return After::kClose;
+    if (!play_.started) {
+      const Problem problem = NotPlayed(play);
+      co_return co_await Refuse(problem);
+    }
+    if (!play_.head) co_return After::kLinger;
+    Response response = FlvResponse(request_.chunks);
+    co_return co_await Answer(std::move(response));
+  }
+
+  void CloseRecord(std::chrono::duration<double> lasted) {
     const char* reason = EndReason();
     node_.sessions().Close(*record_, reason);
-    const std::chrono::duration<double> lasted = steady_clock::now() - began;
     logger_.Info("viewer left", {{"reason", reason},
                                  {"detail", play_.end_text},
                                  {"played", play_.started && !play_.head},
@@ -315,13 +338,6 @@ class Session final : public stream::ViewerObserver, public std::enable_shared_f
                                  {"bytes", record_->bytes_out.load()},
                                  {"frames_dropped", record_->frames_dropped.load()}});
     record_.reset();
-    if (play_.end == ViewerEnd::kTooSlow) {
-      // What it did not read for so long is not kept for it.
-      boost::system::error_code ignored;
-      connection_->socket().set_option(asio::socket_base::linger(true, 0), ignored);
-      co_return After::kClose;
-    }
-    co_return after;
   }
 
   // Reads what the client sends until it leaves or the viewer has ended. Before the stream starts
