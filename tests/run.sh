@@ -220,6 +220,7 @@ stage_docker() {
 
 # Integration tests mostly wait for the clock. Meanwhile, at the lowest priority, what the stages behind need is built;
 # what goes wrong here shows up there.
+# ENGINE_DATA: the engine's folder, of the run that this one builds for.
 ahead=0 engine_data=${ENGINE_DATA:-}
 
 wanted() { [[ " ${stages[*]} " == *" $1 "* ]]; }

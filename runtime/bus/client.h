@@ -31,6 +31,9 @@ struct Timeline {
   uint32_t next_segment = 0;
   uint32_t discontinuity_sequence = 0;
   uint32_t next_gop = 0;
+
+  // Goes on behind `frames`, which are of its epoch and not empty.
+  void Follow(std::span<const media::Frame> frames);
 };
 
 struct Grant {

@@ -49,22 +49,14 @@ void PublicationCore::Push(std::span<const media::Frame> frames, Instant now) {
   BatchRef batch = BatchRef::Allocate(size);
   media::EncodeBatch(header, frames, batch.writable());
 
-  for (const media::Frame& frame : frames) {
-    end_.dts_end_ns = std::max(end_.dts_end_ns, frame.dts_end_ns());
-    end_.pts_end_ns = std::max(end_.pts_end_ns, frame.pts_end_ns());
-  }
-  const media::Frame& last = frames.back();
-  end_.last_sequence = last.sequence;
-  end_.next_segment = last.segment + 1;
-  end_.next_gop = last.gop + 1;
-  end_.discontinuity_sequence = last.discontinuity_sequence;
+  end_.Follow(frames);
 
   stats_.replay_bytes -= window_.bytes();
   const std::optional<ReplayWindow::Range> lost =
       window_.Push({.batch = std::move(batch),
                     .tracks = tracks_,
                     .first_sequence = frames.front().sequence,
-                    .last_sequence = last.sequence,
+                    .last_sequence = frames.back().sequence,
                     .stream_id = header.stream_id,
                     .term = header.term,
                     .pushed_ns = now.mono_ns,

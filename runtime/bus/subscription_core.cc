@@ -159,16 +159,8 @@ void SubscriptionCore::Deliver(const media::BatchHeader& header, std::vector<med
     frames.erase(frames.begin(), frames.begin() + have);
     random_access = false;
   }
-  const media::Frame& last = frames.back();
   last_.epoch = header.epoch;
-  last_.last_sequence = header.last_sequence();
-  last_.dts_end_ns = std::max(last_.dts_end_ns, header.dts_end_ns);
-  for (const media::Frame& frame : frames) {
-    last_.pts_end_ns = std::max(last_.pts_end_ns, frame.pts_end_ns());
-  }
-  last_.next_segment = last.segment + 1;
-  last_.next_gop = last.gop + 1;
-  last_.discontinuity_sequence = last.discontinuity_sequence;
+  last_.Follow(frames);
   need_random_access_ = false;
   // A stream that ended and whose publisher goes on with its epoch is back when a frame is.
   if (!online_ || wire_tracks_.version != tracks_.version) Announce();

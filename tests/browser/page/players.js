@@ -10,6 +10,21 @@ const START_WITH_S = 1;
 const DRY_S = 0.2;
 const SAMPLE_MS = 100;
 
+const PICTURE_MS = 40;  // how long each is shown
+
+// How many pictures of each player the browser was too late to show: its compositor draws them, and this page's animation
+// frames are at least as late as that. Where the machine does not let it run, it drops what it has had in time.
+let latePictures = 0;
+
+function watchAnimation(before) {
+  requestAnimationFrame(() => {
+    const now = performance.now();
+    latePictures += Math.floor((now - before) / PICTURE_MS);
+    watchAnimation(now);
+  });
+}
+watchAnimation(performance.now());
+
 const libraries = {
   mpegts: (source) => window.mpegts.createPlayer({ type: 'flv', isLive: true, ...source },
     { enableStashBuffer: false, autoCleanupSourceBuffer: true }),
@@ -34,7 +49,7 @@ class Watched {
     this.standstillMs = 0;  // the longest time that currentTime did not move
     this.seeks = 0;
     this.leastAhead = Infinity;  // the least that was buffered beyond the picture shown
-    this.first = null;  // {wall, media} when it began to move
+    this.first = null;  // {wall, media, late} when it began to move
     this.moved = null;
     this.listen();
     this.timer = setInterval(() => this.sample(), SAMPLE_MS);
@@ -75,7 +90,7 @@ class Watched {
     }
     if (!this.first) {
       if (this.asked && media > 0.2) {
-        this.first = { wall: now, media };
+        this.first = { wall: now, media, late: latePictures };
         this.moved = { wall: now, media };
         notify({ event: 'playing', player: watched.indexOf(this) });
       }
@@ -93,7 +108,7 @@ class Watched {
     const { video } = this;
     return {
       library: this.library, url: this.url, errors: this.errors, waits: this.waits, seeks: this.seeks,
-      least_ahead_s: this.first ? this.leastAhead : null,
+      least_ahead_s: this.first ? this.leastAhead : null, late_pictures: this.first ? latePictures - this.first.late : 0,
       standstill_ms: Math.round(this.standstillMs), paused: video.paused, media_s: video.currentTime,
       buffered_from_s: video.buffered.length ? video.buffered.start(0) : 0, buffered_to_s: this.edge(),
       played_s: this.first ? video.currentTime - this.first.media : 0,
